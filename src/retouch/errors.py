@@ -1,0 +1,36 @@
+"""The one family of errors: each message says what was wrong, where, and what to do.
+
+The command line prints them in one line and exits 2; anything else that escapes is a bug.
+"""
+
+
+class RetouchError(Exception):
+    """Something the user can mend; the message names the file or key and the remedy."""
+
+
+class SettingsError(RetouchError):
+    """A key or value in a parameter file is wrong."""
+
+
+class SourceError(RetouchError):
+    """A source folder, photograph or label map cannot be used."""
+
+
+class StoreError(RetouchError):
+    """A packed file of scenes or composites is missing, damaged or of another schema."""
+
+
+class GateError(RetouchError):
+    """The data gate found rows that must not be trained on."""
+
+
+class WeightsError(RetouchError):
+    """Pretrained or trained weights are missing or are not the pinned ones."""
+
+
+class TrackingError(RetouchError):
+    """The MLflow server or registry cannot be reached or does not hold what was asked for."""
+
+
+class BusyError(RetouchError):
+    """Another pipeline is at work in this workspace."""

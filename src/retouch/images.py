@@ -1,0 +1,128 @@
+"""Pictures: files ↔ uint8 arrays ↔ float tensors, and contact sheets.
+
+Arrays are uint8, sRGB, H×W×3; masks and label maps uint8, H×W. Tensors are float32 in [0, 1], N×3×H×W, masks N×1×H×W.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from retouch.errors import SourceError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Image.MAX_IMAGE_PIXELS = 200_000_000  # larger pictures are refused as decompression bombs
+
+
+def open_picture(source: Path | bytes, name: str | None = None) -> Image.Image:
+    """Decode a photograph whole: upright by its EXIF tag, 8 bits, RGB.
+
+    CMYK, grey, palette and 16-bit pictures are converted; transparency is laid on white.
+    Raises SourceError that names the file (`name` where bytes are given) when it is missing, broken or too large.
+    """
+    name = name or (str(source) if isinstance(source, Path) else "picture")
+    try:
+        with Image.open(source if isinstance(source, Path) else io.BytesIO(source)) as file:
+            file.load()
+            picture = ImageOps.exif_transpose(file)
+    except FileNotFoundError:
+        raise SourceError(f"{name} is missing") from None
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise SourceError(f"{name} cannot be decoded ({error}): replace or remove it") from None
+    if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
+        values = np.asarray(picture, np.float64)
+        scale = 255 / 65535 if picture.mode != "F" else 255.0
+        picture = Image.fromarray(np.clip(np.rint(values * scale), 0, 255).astype(np.uint8))
+    if "transparency" in picture.info or picture.mode in ("RGBA", "LA", "PA"):
+        picture = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    return picture.convert("RGB")
+
+
+def read_image(path: Path) -> np.ndarray:
+    """A photograph as H×W×3 uint8; see `open_picture` for conversions and errors."""
+    return np.asarray(open_picture(path))
+
+
+def read_labels(path: Path, size: tuple[int, int], classes: int) -> np.ndarray:
+    """A label map as H×W uint8, class numbers 0–`classes`. `size` is the (height, width) of its photograph.
+
+    Raises SourceError when it is missing, broken, of another size, or holds a number out of range.
+    """
+    try:
+        with Image.open(path) as file:
+            file.load()
+            labels = np.asarray(file if file.mode in ("L", "P", "I;16", "I") else file.convert("L"))
+    except FileNotFoundError:
+        raise SourceError(f"{path} is missing: every photograph of this source needs its label map") from None
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        raise SourceError(f"{path} cannot be decoded ({error}): replace it or remove it with its photograph") from None
+    if labels.shape != size:
+        found, wanted = (f"{w}×{h}" for h, w in (labels.shape[:2], size))
+        raise SourceError(f"{path} is {found} px but its photograph is {wanted}: replace one of them")
+    if labels.max(initial=0) > classes:
+        raise SourceError(f"{path} holds class {labels.max()}, above the last class {classes}: is it another data set's?")
+    return labels.astype(np.uint8)
+
+
+def resize(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Stretch an H×W×3 picture or H×W soft mask to `height`×`width`, antialiased bilinear."""
+    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
+
+
+def resize_labels(labels: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Stretch an H×W label map to `height`×`width`, nearest neighbour."""
+    return np.asarray(Image.fromarray(labels).resize((width, height), Image.Resampling.NEAREST))
+
+
+def to_tensor(images: Sequence[np.ndarray] | np.ndarray) -> Tensor:
+    """H×W×3 or H×W uint8 arrays of one size → float32 N×3×H×W or N×1×H×W in [0, 1]."""
+    import torch
+
+    pixels = torch.from_numpy(np.stack(list(images)))
+    pixels = pixels.permute(0, 3, 1, 2) if pixels.ndim == 4 else pixels.unsqueeze(1)
+    return pixels.contiguous().float().div_(255)
+
+
+def to_uint8(tensor: Tensor) -> np.ndarray:
+    """Float N×C×H×W → uint8 N×H×W×C, or N×H×W where C is 1: clamped to [0, 1] and rounded."""
+    pixels = tensor.detach().clamp(0, 1).mul(255).round().byte().cpu()
+    return pixels.squeeze(1).numpy() if pixels.shape[1] == 1 else pixels.permute(0, 2, 3, 1).contiguous().numpy()
+
+
+def encode(image: np.ndarray, kind: str = "png") -> bytes:
+    """An H×W×3 or H×W uint8 array as PNG or JPEG bytes."""
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, kind, **({"quality": 92} if kind == "jpeg" else {}))
+    return buffer.getvalue()
+
+
+def contact_sheet(rows: Sequence[Sequence[np.ndarray]], cell: int | None = None, gap: int = 4) -> np.ndarray:
+    """Lay pictures (H×W×3, or H×W masks) out in rows on white; each is scaled to height `cell` where given."""
+
+    def prepare(picture: np.ndarray) -> np.ndarray:
+        picture = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
+        if cell is None or picture.shape[0] == cell:
+            return picture
+        how = Image.Resampling.NEAREST if picture.shape[0] < cell else Image.Resampling.BOX
+        return np.asarray(Image.fromarray(picture).resize((round(picture.shape[1] * cell / picture.shape[0]), cell), how))
+
+    cells = [[prepare(np.asarray(picture)) for picture in row] for row in rows]
+    height = sum(max(p.shape[0] for p in row) + gap for row in cells) + gap
+    width = max(sum(p.shape[1] + gap for p in row) for row in cells) + gap
+    sheet = np.full((height, width, 3), 255, np.uint8)
+    top = gap
+    for row in cells:
+        left = gap
+        for picture in row:
+            sheet[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
+            left += picture.shape[1] + gap
+        top += max(p.shape[0] for p in row) + gap
+    return sheet
