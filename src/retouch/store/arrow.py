@@ -26,20 +26,25 @@ def pack(path: Path, schema: pa.Schema, rows: Iterable[dict[str, Any]]) -> int:
     with atomic_file(path) as partial, pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
         for row in rows:
             try:
-                columns = [pa.array([_to_bytes(row.get(field.name))], field.type) for field in schema]
-            except (pa.ArrowException, TypeError) as error:
+                columns = [_to_column(field, row) for field in schema]
+            except (pa.ArrowException, TypeError, ValueError) as error:
                 raise StoreError(f"{path}: row {row.get('id')!r} does not fit the schema: {error}") from error
             writer.write_batch(pa.record_batch(columns, schema=schema))
             count += 1
     return count
 
 
-def _to_bytes(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        if value.dtype != np.uint8:
-            raise TypeError(f"pixels must be uint8, not {value.dtype}")
-        return np.ascontiguousarray(value).tobytes()
-    return value
+def _to_column(field: pa.Field, row: dict[str, Any]) -> pa.Array:
+    value = row.get(field.name)
+    if value is None and not field.nullable:
+        raise ValueError(f"{field.name} is empty")
+    if field.name in PIXEL_COLUMNS and value is not None:
+        channels = PIXEL_COLUMNS[field.name]
+        shape = (row["height"], row["width"], *([channels] if channels > 1 else []))
+        if value.dtype != np.uint8 or value.shape != shape:
+            raise ValueError(f"{field.name} pixels are {value.dtype} {value.shape}, not uint8 {shape}")
+        value = np.ascontiguousarray(value).tobytes()
+    return pa.array([value], field.type)
 
 
 class Packed:

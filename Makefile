@@ -1,0 +1,56 @@
+# The one list of tasks: people and CI call these. The environment is .venv in this folder; nothing is installed elsewhere.
+.DEFAULT_GOAL := help
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export DVC_NO_ANALYTICS := 1
+export MLFLOW_DISABLE_TELEMETRY := true
+export DO_NOT_TRACK := 1
+
+.PHONY: help setup demo run test lint format lock status report weights clean
+
+help:  ## what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+setup: $(VENV)/.synced  ## the environment, from requirements.lock
+
+$(VENV)/.synced: requirements.lock pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || python3 -m venv $(VENV)
+	@$(BIN)/python -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v == (3, 11) else f"Python 3.11 is needed, not {v[0]}.{v[1]}: make setup PYTHON=/path/to/python3.11")'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+demo: setup  ## drawn scenes → trained, measured, promoted models, in minutes on two cores
+	retouch use sample
+	@$(MAKE) --no-print-directory run
+
+run: setup  ## the same on the settings in params.yaml
+	retouch download
+	python -m flows.pipeline
+
+test: setup  ## all tests but the GPU's
+	python -m pytest
+
+lint: setup  ## ruff and mypy
+	ruff check .
+	ruff format --check .
+	mypy
+
+format: setup  ## mend what ruff can
+	ruff check --fix .
+	ruff format .
+
+weights: setup  ## pretrained weights for LPIPS and the perceptual loss, pinned by SHA-256
+	retouch weights
+
+status: setup  ## what is serving
+	@retouch status
+
+lock: setup  ## requirements.lock from pyproject.toml
+	uv pip compile --quiet --python-version 3.11 --generate-hashes --extra dev pyproject.toml --output-file requirements.lock
+
+clean:  ## delete what the pipeline made (not data/, not the registry)
+	rm -rf scenes composites artifacts reports .checkpoints

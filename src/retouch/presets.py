@@ -1,0 +1,60 @@
+"""`retouch use NAME`: write params.yaml from the settings kept in params/.
+
+params/sample.yaml is whole; the others hold only what differs from it. A null in place of a section removes that section.
+"""
+
+from pathlib import Path
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
+
+from retouch.errors import SettingsError
+from retouch.files import atomic_file
+from retouch.settings import PARAMS, Settings, parse
+
+FOLDER = Path("params")
+BASE = "sample"
+
+
+def names(folder: Path = FOLDER) -> list[str]:
+    """The settings that can be used."""
+    return sorted(path.stem for path in folder.glob("*.yaml"))
+
+
+def use(name: str, location: str | None = None, folder: Path = FOLDER, target: Path = PARAMS) -> Settings:
+    """Write `target` from `folder`/`name`.yaml, with `location` as the place of the photographs where given.
+
+    Comments are kept. Raises SettingsError when there is no such file, it holds a wrong key, or `location` is not there.
+    """
+    if name not in names(folder):
+        raise SettingsError(f"no settings {name!r} in {folder}/; there are: {', '.join(names(folder)) or 'none'}")
+    if location is not None and name == BASE:
+        raise SettingsError("the sample draws its own photographs: leave out --photos")
+    if location is not None and "://" not in location and not Path(location).is_dir():
+        raise SettingsError(f"--photos {location}: no such folder")
+    yaml = YAML()
+    yaml.width = 128
+    yaml.representer.add_representer(type(None), lambda r, _: r.represent_scalar("tag:yaml.org,2002:null", "null"))
+    settings = yaml.load((folder / f"{BASE}.yaml").read_text())
+    if name != BASE:
+        _merge(settings, yaml.load((folder / f"{name}.yaml").read_text()))
+    if location is not None:
+        settings["data"]["location"] = location
+    with atomic_file(target) as partial:
+        if name == BASE:
+            partial.write_text((folder / f"{BASE}.yaml").read_text())
+        else:
+            yaml.dump(settings, partial)
+        return parse(YAML(typ="safe").load(partial.read_text()), target)
+
+
+def _merge(base: CommentedMap, changes: CommentedMap) -> None:
+    for key, value in changes.items():
+        if isinstance(base.get(key), CommentedMap) and value is None:
+            del base[key]
+        elif isinstance(base.get(key), CommentedMap) and isinstance(value, CommentedMap):
+            _merge(base[key], value)
+        else:
+            base[key] = value
+            if key in changes.ca.items:
+                base.ca.items[key] = changes.ca.items[key]

@@ -1,0 +1,87 @@
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retouch.files import atomic_file, atomic_folder, digest, sha256_file, write_json
+
+
+def test_a_file_appears_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "deep" / "file.txt"
+    with pytest.raises(RuntimeError), atomic_file(path) as partial:
+        partial.write_text("half")
+        raise RuntimeError
+    assert list(path.parent.iterdir()) == []
+    with atomic_file(path) as partial:
+        partial.write_text("whole")
+        assert not path.exists()
+    assert path.read_text() == "whole"
+
+
+def test_a_failed_rewrite_keeps_the_old_file(tmp_path):
+    path = tmp_path / "file.txt"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), atomic_file(path) as partial:
+        partial.write_text("new")
+        raise RuntimeError
+    assert path.read_text() == "old"
+
+
+def test_a_folder_replaces_the_old_one_only_when_whole(tmp_path):
+    path = tmp_path / "folder"
+    with atomic_folder(path) as partial:
+        (partial / "a").write_text("1")
+    with pytest.raises(RuntimeError), atomic_folder(path) as partial:
+        (partial / "b").write_text("2")
+        raise RuntimeError
+    assert [p.name for p in path.iterdir()] == ["a"]
+    with atomic_folder(path) as partial:
+        (partial / "c").write_text("3")
+    assert [p.name for p in path.iterdir()] == ["c"]
+    assert [p.name for p in tmp_path.iterdir()] == ["folder"]
+
+
+def test_sigkill_leaves_nothing_under_the_final_name(tmp_path):
+    code = (
+        "import os, signal, sys\nfrom pathlib import Path\nfrom retouch.files import atomic_file\n"
+        "with atomic_file(Path(sys.argv[1])) as partial:\n"
+        "    partial.write_text('half')\n    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    path = tmp_path / "file.txt"
+    done = subprocess.run([sys.executable, "-c", code, str(path)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert not path.exists()
+    with atomic_file(path) as partial:
+        partial.write_text("whole")
+    assert path.read_text() == "whole"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")  # noqa: PTH110
+def test_a_full_disk_is_one_line_and_exit_2(tmp_path):
+    code = (
+        "import sys\nfrom retouch import cli\n"
+        "def full(*_):\n    open('/dev/full', 'w').write('x' * 100000)\n"
+        "import retouch.presets\nretouch.presets.use = full\n"
+        "sys.argv = ['retouch', 'use', 'sample']\ncli.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "No space left" in done.stderr
+    assert "free some space" in done.stderr
+
+
+@given(st.dictionaries(st.text(), st.one_of(st.integers(), st.text(), st.lists(st.floats(allow_nan=False)))))
+def test_a_digest_does_not_depend_on_the_order_of_keys(value):
+    assert digest(value) == digest(dict(reversed(value.items())))
+
+
+def test_digests_tell_values_and_files_apart(tmp_path):
+    assert digest({"a": 1}) != digest({"a": 2})
+    write_json(tmp_path / "a.json", {"b": 1, "a": 2})
+    write_json(tmp_path / "b.json", {"a": 2, "b": 1})
+    assert sha256_file(tmp_path / "a.json") == sha256_file(tmp_path / "b.json")

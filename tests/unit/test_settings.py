@@ -1,0 +1,103 @@
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from retouch import presets
+from retouch.errors import SettingsError
+from retouch.settings import load, parse
+
+RAW = yaml.safe_load(Path("params/sample.yaml").read_text())
+
+
+def changed(path: str, value):
+    raw = copy.deepcopy(RAW)
+    *parents, key = path.split(".")
+    section = raw
+    for parent in parents:
+        section = section[parent]
+    section[key] = value
+    return raw
+
+
+def test_settings_are_frozen():
+    settings = parse(RAW)
+    with pytest.raises(Exception, match="frozen"):
+        settings.seed = 1
+
+
+@pytest.mark.parametrize("path", ["sizes", "train.presicion", "models.idih.optionss", "data.sample.colour"])
+def test_an_unknown_key_is_named(path):
+    with pytest.raises(SettingsError, match=f"unknown key {path}"):
+        parse(changed(path, 1), Path("params.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("parse.size", "large"),
+        ("models.idih.learning_rate", -1),
+        ("models.idih.batch", 0),
+        ("synthesize.perturb.css_probability", 1.5),
+        ("models.idih.loss.reconstruction", "l1"),
+        ("data.sources", []),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_stands_there(path, value):
+    with pytest.raises(SettingsError, match=path) as caught:
+        parse(changed(path, value))
+    assert repr(value) in str(caught.value)
+
+
+def test_every_wrong_key_is_reported_at_once():
+    raw = changed("seed", "x") | {"extra": 1}
+    with pytest.raises(SettingsError, match=r"extra.*seed|seed.*extra"):
+        parse(raw)
+
+
+def test_names_that_do_not_meet_are_an_error():
+    with pytest.raises(SettingsError, match=r"models.idih.benchmarks names \['hday'\]"):
+        parse(changed("models.idih.benchmarks", ["hday"]))
+    with pytest.raises(SettingsError, match=r"hscene.sources names \['ade20k'\]"):
+        parse(changed("synthesize.benchmarks.hscene.sources", ["ade20k"]))
+
+
+def test_missing_or_broken_files_name_the_remedy(tmp_path):
+    with pytest.raises(SettingsError, match="retouch use sample"):
+        load(tmp_path / "params.yaml")
+    (tmp_path / "params.yaml").write_text("seed: [")
+    with pytest.raises(SettingsError, match="not YAML"):
+        load(tmp_path / "params.yaml")
+
+
+def test_a_model_that_is_not_listed_names_those_that_are():
+    with pytest.raises(SettingsError, match="idih, sgmmh-om"):
+        parse(RAW).model("dovenet")
+
+
+def test_use_sample_restores_the_default_byte_for_byte(tmp_path):
+    target = tmp_path / "params.yaml"
+    presets.use("photos", str(tmp_path), target=target)
+    assert load(target).data.location == str(tmp_path)
+    assert load(target).parse.size == 256
+    presets.use("sample", target=target)
+    assert target.read_bytes() == Path("params/sample.yaml").read_bytes()
+
+
+def test_a_section_can_be_removed_and_the_rest_is_kept(tmp_path):
+    settings = presets.use("paper", target=tmp_path / "params.yaml")
+    assert "sgmmh-om" not in settings.models
+    assert settings.models["sgmmh-om-hscene"].steps == 40_000
+    assert settings.gate == parse(RAW).gate
+
+
+def test_use_refuses_what_is_not_there(tmp_path):
+    target = tmp_path / "params.yaml"
+    with pytest.raises(SettingsError, match="paper, photos, sample"):
+        presets.use("phtos", target=target)
+    with pytest.raises(SettingsError, match="no such folder"):
+        presets.use("photos", str(tmp_path / "nowhere"), target=target)
+    with pytest.raises(SettingsError, match="leave out --photos"):
+        presets.use("sample", str(tmp_path), target=target)
+    assert not target.exists()
