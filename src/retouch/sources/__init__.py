@@ -1,0 +1,24 @@
+"""Where photographs come from. Each source is one file, imported when it is used."""
+
+from importlib import import_module
+
+from retouch.errors import SettingsError
+from retouch.sources.base import Photo, Source
+
+__all__ = ["SOURCES", "Photo", "Source", "get"]
+
+SOURCES = {
+    "ade20k": "retouch.sources.ade20k:Ade20k",
+    "folder": "retouch.sources.folder:Folder",
+    "lip": "retouch.sources.lip:Lip",
+    "sample": "retouch.sources.sample:Sample",
+}
+
+
+def get(name: str) -> Source:
+    """The source called `name`. Raises SettingsError that lists the sources there are."""
+    if name not in SOURCES:
+        raise SettingsError(f"data.sources: no source {name!r}; there are {', '.join(sorted(SOURCES))}")
+    module, _, attribute = SOURCES[name].partition(":")
+    source: Source = getattr(import_module(module), attribute)()
+    return source
