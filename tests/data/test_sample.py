@@ -1,0 +1,111 @@
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from retouch.settings import DataSettings
+from retouch.sources import get
+from retouch.sources.sample.canvas import ADE20K
+from retouch.sources.sample.draw import SCENES, draw
+from retouch.sources.sample.people import LIP
+
+COUNT = 40
+
+
+@pytest.fixture(scope="module")
+def scenes():
+    return [draw(7, "train", index, 64) for index in range(COUNT)]
+
+
+def settings(train: int, test: int, size: int = 48) -> DataSettings:
+    sample = {"train": train, "test": test, "size": size}
+    return DataSettings(sources=["sample"], location=None, limit=None, sample=sample)
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_scene_depends_on_its_name_alone(scenes):
+    again, truth = draw(7, "train", 3, 64)
+    assert truth == scenes[3][1]
+    for kind, pixels in again.items():
+        np.testing.assert_array_equal(pixels, scenes[3][0][kind])
+    assert not np.array_equal(draw(7, "test", 3, 64)[0]["image"], again["image"])
+    assert not np.array_equal(draw(8, "train", 3, 64)[0]["image"], again["image"])
+
+
+def test_every_pixel_is_labelled_and_parts_are_parts_of_people(scenes):
+    for maps, _ in scenes:
+        assert set(np.unique(maps["labels"])) <= set(ADE20K.values())
+        assert set(np.unique(maps["parts"])) <= {0, *LIP.values()}
+        np.testing.assert_array_equal(maps["parts"] > 0, maps["labels"] == ADE20K["person"])
+        sure = (maps["matte"] > 200) | (maps["matte"] < 55)
+        np.testing.assert_array_equal((maps["matte"] > 127)[sure], (maps["parts"] > 0)[sure])
+
+
+def test_there_are_many_kinds_of_scene_and_of_things(scenes):
+    assert {truth["scene"] for _, truth in scenes} == set(SCENES)
+    seen = set().union(*(np.unique(maps["labels"]) for maps, _ in scenes))
+    assert len(seen) >= 20
+    assert set().union(*(np.unique(maps["parts"]) for maps, _ in scenes)) >= {2, 5, 7, 9, 13, 14, 15, 18, 19}
+    assert np.mean([len(np.unique(maps["labels"])) for maps, _ in scenes]) > 5
+
+
+def test_no_two_scenes_look_alike(scenes):
+    small = np.stack([np.asarray(Image.fromarray(maps["image"]).resize((8, 8)), float).ravel() for maps, _ in scenes])
+    distance = np.abs(small[:, None] - small[None]).mean(-1) + 255 * np.eye(COUNT)
+    assert distance.min() > 8
+
+
+def test_people_stand_on_the_ground_in_perspective(scenes):
+    for maps, truth in scenes:
+        for _, distance, height in truth["people"]:
+            assert distance > 1
+            assert 0.9 < height < 2.1
+        rows = np.nonzero((maps["parts"] == 18) | (maps["parts"] == 19))[0]
+        assert rows.size == 0 or rows.max() > truth["horizon"] * 64
+
+
+def test_the_side_towards_the_sun_is_the_bright_one():
+    """Over clear scenes with the sun well to one side, people are brighter on that side."""
+    agree = []
+    for index in range(110):
+        maps, truth = draw(7, "train", index, 48)
+        if truth["cloud"] > 0.3 or abs(truth["sun_azimuth"]) < 45 or not truth["portrait"]:
+            continue
+        person = maps["matte"] > 200
+        columns = np.nonzero(person.any(0))[0]
+        if columns.size < 8:
+            continue
+        middle = np.median(np.nonzero(person)[1])
+        brightness = maps["image"].mean(-1)
+        side = np.arange(48)[None] > middle
+        right, left = brightness[person & side].mean(), brightness[person & ~side].mean()
+        agree.append((right > left) == (truth["sun_azimuth"] > 0))
+    assert len(agree) >= 10
+    assert np.mean(agree) > 0.7
+
+
+def test_a_snapshot_is_drawn_once_whatever_interrupts_it(tmp_path):
+    source = get("sample")
+    source.fetch(settings(6, 3), 7, tmp_path / "whole")
+    whole = snapshot(tmp_path / "whole")
+    shutil.copytree(tmp_path / "whole", tmp_path / "torn")
+    for name in ("images/train/train_00002.png", "truth/test/test_00001.json", "scenes.csv"):
+        (tmp_path / "torn" / name).unlink()
+    (tmp_path / "torn/images/train/.train_00004.png.9.partial").write_bytes(b"half")
+    kept = (tmp_path / "torn/images/train/train_00000.png").stat().st_mtime_ns
+    source.fetch(settings(6, 3), 7, tmp_path / "torn")
+    assert snapshot(tmp_path / "torn") == whole
+    assert (tmp_path / "torn/images/train/train_00000.png").stat().st_mtime_ns == kept
+    photos = list(source.photos(tmp_path / "torn"))
+    assert [photo.split for photo in photos] == ["train"] * 6 + ["test"] * 3
+    source.fetch(settings(4, 3), 7, tmp_path / "torn")
+    fewer = snapshot(tmp_path / "torn")
+    assert {name for name in fewer if name.startswith("images/train")} == {f"images/train/train_{i:05d}.png" for i in range(4)}
+    assert all(whole[name] == content for name, content in fewer.items() if name != "scenes.csv")
+    source.fetch(settings(4, 3, size=40), 7, tmp_path / "torn")
+    assert Image.open(tmp_path / "torn/images/train/train_00000.png").size == (40, 40)
