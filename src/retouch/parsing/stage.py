@@ -58,7 +58,8 @@ def _listed(settings: Settings, data: Path) -> list[Photo]:
             taken[photo.split] += 1
             if settings.data.limit is None or taken[photo.split] <= settings.data.limit:
                 photos.append(photo)
-    names, repeated = set(), set()
+    names: set[tuple[str, str]] = set()
+    repeated: set[tuple[str, str]] = set()
     for photo in photos:
         key = (photo.source, photo.id)
         (repeated if key in names else names).add(key)

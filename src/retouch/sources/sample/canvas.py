@@ -11,7 +11,7 @@ import numpy as np
 
 from retouch.sources.sample.light import Light, expose, shade
 
-SUPERSAMPLING = 3
+SUPERSAMPLING = 2
 ADE20K = {
     "wall": 1, "building": 2, "sky": 3, "tree": 5, "road": 7, "windowpane": 9, "grass": 10, "sidewalk": 12, "person": 13,
     "earth": 14, "door": 15, "mountain": 17, "plant": 18, "car": 21, "water": 22, "sea": 27, "house": 26, "field": 30,

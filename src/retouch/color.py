@@ -1,0 +1,70 @@
+"""Colour spaces on batches: sRGB ↔ linear light, sRGB ↔ CIE Lab (D65), Lab ↔ OpenCV's 8-bit Lab codes.
+
+Tensors are N×3×H×W (any leading dimensions, the channels third from the end). Everything is differentiable, with finite
+gradients everywhere, black and out-of-gamut colours included.
+"""
+
+import torch
+from torch import Tensor
+
+# ITU-R BT.709 primaries under D65 with OpenCV's digits, each row divided by its sum (the white): greys have a = b = 0.
+_RGB_TO_XYZ = ((0.412453, 0.357580, 0.180423), (0.212671, 0.715160, 0.072169), (0.019334, 0.119193, 0.950227))
+LINEAR_TO_WHITE = torch.tensor([[value / sum(row) for value in row] for row in _RGB_TO_XYZ], dtype=torch.float64)
+"""Linear RGB → XYZ relative to white."""
+F_TO_LAB = torch.tensor([[0, 116, 0], [500, -500, 0], [0, 200, -200]], dtype=torch.float64)
+"""Curved XYZ → (L + 16, a, b)."""
+LAB_TO_F = torch.linalg.inv(F_TO_LAB)
+"""(L + 16, a, b) → curved XYZ."""
+_THRESHOLD, _SLOPE, _OFFSET = 216 / 24389, 24389 / 27 / 116, 16 / 116
+
+
+def _mix(image: Tensor, matrix: Tensor) -> Tensor:
+    return (matrix.to(image) @ image.flatten(-2)).unflatten(-1, image.shape[-2:])
+
+
+def srgb_to_linear(rgb: Tensor) -> Tensor:
+    """sRGB values in [0, 1] → linear light in [0, 1] (IEC 61966-2-1); negative values follow the straight toe."""
+    curve = ((rgb.clamp_min(0.04045) + 0.055) / 1.055).pow(2.4)
+    return torch.where(rgb > 0.04045, curve, rgb / 12.92)
+
+
+def linear_to_srgb(linear: Tensor) -> Tensor:
+    """Linear light → sRGB values, both in [0, 1] for colours that a screen can show; nothing is clamped."""
+    curve = linear.clamp_min(0.0031308).pow(1 / 2.4) * 1.055 - 0.055
+    return torch.where(linear > 0.0031308, curve, linear * 12.92)
+
+
+def lab_curve(light: Tensor) -> Tensor:
+    """CIE's curve of lightness: a cube root with a straight toe."""
+    return torch.where(light > _THRESHOLD, light.clamp_min(_THRESHOLD).pow(1 / 3), light * _SLOPE + _OFFSET)
+
+
+def lab_curve_inverse(curved: Tensor) -> Tensor:
+    """The light that `lab_curve` took to `curved`."""
+    return torch.where(curved > _THRESHOLD ** (1 / 3), curved * curved * curved, (curved - _OFFSET) / _SLOPE)
+
+
+def rgb_to_lab(rgb: Tensor) -> Tensor:
+    """sRGB in [0, 1] → CIE Lab under D65: L in 0–100, a and b about −110 to 110, greys at a = b = 0."""
+    lightness, colour = _mix(lab_curve(_mix(srgb_to_linear(rgb), LINEAR_TO_WHITE)), F_TO_LAB).split((1, 2), dim=-3)
+    return torch.cat([lightness - 16, colour], dim=-3)
+
+
+def lab_to_rgb(lab: Tensor) -> Tensor:
+    """CIE Lab (L in 0–100) → sRGB; colours outside the gamut come out below 0 or above 1, clamp them where you show them."""
+    lightness, colour = lab.split((1, 2), dim=-3)
+    light = lab_curve_inverse(_mix(torch.cat([lightness + 16, colour], dim=-3), LAB_TO_F))
+    return linear_to_srgb(_mix(light, torch.linalg.inv(LINEAR_TO_WHITE)))
+
+
+def lab_to_codes(lab: Tensor, rounded: bool = False) -> Tensor:
+    """CIE Lab → OpenCV's 8-bit codes (L·255/100, a + 128, b + 128) as floats; on request clamped to 0–255 and rounded."""
+    lightness, colour = lab.split((1, 2), dim=-3)
+    codes = torch.cat([lightness * 2.55, colour + 128], dim=-3)
+    return codes.clamp(0, 255).round() if rounded else codes
+
+
+def codes_to_lab(codes: Tensor) -> Tensor:
+    """OpenCV's 8-bit Lab codes (0–255, as floats) → CIE Lab."""
+    lightness, colour = codes.split((1, 2), dim=-3)
+    return torch.cat([lightness / 2.55, colour - 128], dim=-3)

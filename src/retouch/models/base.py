@@ -1,0 +1,42 @@
+"""What all networks share: the typed result, and padding to the sizes that a stack of halvings can take."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a network gives: the harmonized picture (N×3×H×W; in [0, 1] when not training) and how it came about."""
+
+    image: Tensor
+    operator_masks: Tensor | None = None  # N×K×H×W
+    attention: Tensor | None = None  # N×1×H×W: the share of the network's own colours
+
+
+class Model(nn.Module):
+    """A harmonizer: `forward({"composite": N×3×H×W in [0, 1], "mask": N×1×H×W})` → Result, at any H and W."""
+
+    needs_mask: ClassVar[bool] = True
+
+    def forward(self, batch: dict[str, Tensor]) -> Result:
+        """Harmonize a batch."""
+        raise TypeError(f"{type(self).__name__} does not say how it harmonizes")
+
+    def finished(self, image: Tensor) -> Tensor:
+        """Clamp to [0, 1], except in training, where clamping would stop the gradient."""
+        return image if self.training else image.clamp(0, 1)
+
+
+def pad_to_multiple(image: Tensor, multiple: int, least: int) -> Tensor:
+    """Repeat the right and lower edge until height and width are multiples of `multiple`, and at least `least`."""
+    height, width = (max(-(-side // multiple) * multiple, least) for side in image.shape[-2:])
+    extra = (0, width - image.shape[-1], 0, height - image.shape[-2])
+    return F.pad(image, extra, mode="replicate") if any(extra) else image
+
+
+def crop(image: Tensor, like: Tensor) -> Tensor:
+    """Take off what `pad_to_multiple` added to `like`."""
+    return image[..., : like.shape[-2], : like.shape[-1]]

@@ -1,0 +1,48 @@
+"""LPIPS (Zhang et al. 2018) with its real backbone weights, as metric and as loss (Sg-MMH equation 4). Never random."""
+
+import logging
+import warnings
+from pathlib import Path
+from typing import Any, Literal
+
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from retouch.sources import weights
+
+BACKBONES = {"vgg": "vgg16-features", "alex": "alexnet-features"}
+
+
+class Lpips(nn.Module):
+    """Distance of N×3×H×W pictures in [0, 1] → N values; differentiable, its own weights frozen."""
+
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        self.network = network.eval().requires_grad_(False)
+
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+        """The distance of each pair."""
+        return self.network(first, second, normalize=True).flatten()
+
+    def train(self, mode: bool = True) -> "Lpips":
+        """Stays in eval mode: its dropout is for fitting the heads only."""
+        return super().train(False)
+
+
+def available(backbone: Literal["vgg", "alex"], folder: Path = Path("weights")) -> bool:
+    """Whether the weights are there."""
+    return weights.available(BACKBONES[backbone], folder)
+
+
+def lpips(backbone: Literal["vgg", "alex"], folder: Path = Path("weights")) -> Lpips:
+    """LPIPS with the package's heads on the catalogue's backbone. Raises WeightsError, with the remedy, without them."""
+    tensors = load_file(weights.path(BACKBONES[backbone], folder))
+    logging.getLogger("torchvision").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from lpips import LPIPS
+
+        network = LPIPS(net=backbone, pnet_rand=True, verbose=False)
+    # the package names a layer by its slice and its number in torchvision's `features`
+    network.net.load_state_dict({name: tensors[name.partition(".")[2]] for name in network.net.state_dict()})
+    return Lpips(network)

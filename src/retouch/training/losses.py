@@ -1,0 +1,45 @@
+"""Objectives on pictures in [0, 1], N×3×H×W; each gives a scalar."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from retouch.settings import LossSettings
+
+Distance = Callable[[Tensor, Tensor], Tensor]
+
+
+def charbonnier(image: Tensor, real: Tensor, epsilon: float) -> Tensor:
+    """Sg-MMH equation 3, mean over all values: √(d² + ε²) − ε.
+
+    Subtracting ε changes no gradient and makes a perfect picture 0. A small ε is an absolute error, whose best guess is
+    the median; well below ε it is a squared one.
+    """
+    return (((image - real).square() + epsilon**2).sqrt() - epsilon).mean()
+
+
+def foreground_mse(image: Tensor, real: Tensor, mask: Tensor, min_area: float) -> Tensor:
+    """FN-MSE, iDIH equation 2: squared error of the whole picture over its foreground area (at least `min_area` px).
+
+    `mask` is N×1×H×W. The mean over the batch; divided by the 3 channels as the authors' code does.
+    """
+    area = mask.sum(dim=(1, 2, 3)).clamp_min(min_area)
+    return ((image - real).square().sum(dim=(1, 2, 3)) / (3 * area)).mean()
+
+
+def reconstruction(settings: LossSettings, image: Tensor, real: Tensor, mask: Tensor) -> Tensor:
+    """The loss named by the settings, without the perceptual term."""
+    if settings.reconstruction == "charbonnier":
+        return charbonnier(image, real, settings.epsilon)
+    if settings.reconstruction == "fn-mse":
+        return foreground_mse(image, real, mask, settings.min_area)
+    return torch.nn.functional.mse_loss(image, real)
+
+
+def objective(settings: LossSettings, image: Tensor, real: Tensor, mask: Tensor, perceptual: Distance | None = None) -> Tensor:
+    """Reconstruction plus the weighted perceptual distance (Sg-MMH equation 7 without its adversarial term)."""
+    loss = reconstruction(settings, image, real, mask)
+    if perceptual is not None:
+        loss = loss + settings.perceptual * perceptual(image, real).mean()
+    return loss

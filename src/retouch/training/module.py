@@ -1,0 +1,103 @@
+"""The training step as Lightning sees it: perturb on the device, harmonize, compare, average the weights."""
+
+import copy
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor
+
+from retouch.errors import RetouchError
+from retouch.models.base import Model, Result
+from retouch.settings import ModelSettings, PerturbSettings
+from retouch.synthesis import Batch, compose
+from retouch.synthesis.recipe import sample_seed
+from retouch.training.data import to_device
+from retouch.training.losses import Distance, objective
+
+
+class Training(pl.LightningModule):
+    """One model learning to undo perturbations. `averaged` holds the moving average of its weights (the model itself without).
+
+    All that is random in step s comes from hash(seed, s): a training that is taken up at s goes on as if never stopped.
+    """
+
+    def __init__(
+        self, model: Model, settings: ModelSettings, rules: PerturbSettings, seed: int, perceptual: Distance | None = None
+    ) -> None:
+        super().__init__()
+        self.model = model.to(memory_format=torch.channels_last)
+        self.averaged = copy.deepcopy(model).requires_grad_(False).eval() if settings.ema else model
+        self.settings, self.rules, self.seed = settings, rules, seed
+        self.first_step = 0
+        self._perceptual = [perceptual]  # in a list, so that its weights are no part of the state
+
+    @property
+    def step(self) -> int:
+        """Steps done so far, those before an interruption included."""
+        return self.first_step + self.global_step
+
+    def compose(self, batch: dict[str, Any], epoch: int) -> Batch:
+        """Perturb a batch of scenes on this module's device; `epoch` is mixed into each picture's seed."""
+        images, labels = to_device(batch, self.device)
+        return compose(images, labels, batch["ids"], epoch, self.seed, self.rules)
+
+    def training_step(self, batch: dict[str, Any], _: int) -> Tensor:
+        """The loss of one batch of scenes."""
+        torch.manual_seed(sample_seed(self.seed, "step", batch["step"]) + self.global_rank)
+        for group in self.trainer.optimizers[0].param_groups:
+            group["lr"] = self.learning_rate(batch["step"])
+        made = self.compose(batch, batch["step"] + 1)
+        result: Result = self.model(model_input(made))
+        perceptual = self._perceptual[0]
+        loss = objective(self.settings.loss, result.image, made.real, made.mask, perceptual)
+        if not torch.isfinite(loss):
+            raise RetouchError(
+                f"the loss is {float(loss)} at step {batch['step']}: lower models.*.learning_rate "
+                f"(now {self.settings.learning_rate:g}), or use precision 32-true"
+            )
+        return loss
+
+    def learning_rate(self, step: int) -> float:
+        """The rate at a step: multiplied by gamma at each milestone, a share of all steps."""
+        passed = sum(step >= share * self.settings.steps for share in self.settings.milestones)
+        return self.settings.learning_rate * self.settings.gamma**passed
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Adam, with the betas of the settings."""
+        return torch.optim.Adam(self.model.parameters(), lr=self.settings.learning_rate, betas=self.settings.betas)
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        """Move the averaged weights a little towards the present ones."""
+        if self.averaged is self.model:
+            return
+        # early weights are worth little: the average forgets them faster
+        decay = min(self.settings.ema, self.step / (self.step + 10))
+        with torch.no_grad():
+            for mean, now in zip(self.averaged.state_dict().values(), self.model.state_dict().values(), strict=True):
+                if mean.is_floating_point():
+                    mean.lerp_(now.to(mean), 1 - decay)
+                else:
+                    mean.copy_(now)
+
+    @torch.no_grad()
+    def watch(self, batches: list[dict[str, Any]]) -> tuple[float, Batch, Result]:
+        """The averaged model on held-out training scenes: its MSE over the composites', and the first batch as pictures."""
+        self.averaged.eval()
+        before = after = 0.0
+        shown: tuple[Batch, Result] | None = None
+        for batch in batches:
+            made = self.compose(batch, 0)
+            result: Result = self.averaged(model_input(made))
+            before += float((made.composite - made.real).square().sum())
+            after += float((result.image.clamp(0, 1) - made.real).square().sum())
+            shown = shown or (made, result)
+        self.model.train()
+        if shown is None:
+            raise RetouchError("nothing is held out to watch: there are too few training scenes, five at least are needed")
+        return after / max(before, 1e-12), *shown
+
+
+def model_input(made: Batch) -> dict[str, Tensor]:
+    """A composed batch as the networks take it, channels last."""
+    return {"composite": made.composite.contiguous(memory_format=torch.channels_last), "mask": made.mask}

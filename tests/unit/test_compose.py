@@ -1,0 +1,188 @@
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pilgram
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from retouch.settings import PerturbSettings
+from retouch.synthesis import compose
+from retouch.synthesis.compose import classes_present, render
+from retouch.synthesis.instagram import PAPER
+from retouch.synthesis.recipe import Degradation, Edit, Recipe, draw, sample_seed
+
+RULES = PerturbSettings(
+    region_share=0.2,
+    css_probability=0.5,
+    css_strengths="sampled",
+    lab_range=(0.8, 1.2),
+    lab_space="cie",
+    degradation_probability=0.3,
+    degradations=["gaussian", "laplace", "poisson", "motion", "blur", "jpeg"],
+)
+
+
+def rules(**changes):
+    return RULES.model_copy(update=changes)
+
+
+@pytest.fixture
+def batch(rng):
+    """Six pictures 48×40 of 8-bit noise, each with eight classes in blocks and an unlabelled border."""
+    images = torch.from_numpy(rng.integers(0, 256, (6, 3, 48, 40), dtype=np.uint8)).float() / 255
+    labels = torch.from_numpy(rng.integers(1, 9, (6, 6, 5))).repeat_interleave(8, 1).repeat_interleave(8, 2)
+    labels[:, :, 36:] = 0
+    return images, labels, [f"picture-{i}" for i in range(6)]
+
+
+def test_a_result_is_the_same_in_any_batch_and_order(batch):
+    images, labels, ids = batch
+    together = compose(images, labels, ids, 3, 7, RULES)
+    shuffled = [4, 0, 5]
+    part = compose(images[shuffled], labels[shuffled], [ids[i] for i in shuffled], 3, 7, RULES)
+    for name in ("composite", "real", "mask", "regions"):
+        assert torch.equal(getattr(part, name), getattr(together, name)[shuffled])
+    assert part.recipes == [together.recipes[i] for i in shuffled]
+
+
+def test_epochs_and_seeds_and_names_give_other_recipes(batch):
+    images, labels, ids = batch
+    first = compose(images, labels, ids, 0, 7, RULES).recipes
+    assert first == compose(images, labels, ids, 0, 7, RULES).recipes
+    assert first != compose(images, labels, ids, 1, 7, RULES).recipes
+    assert first != compose(images, labels, ids, 0, 8, RULES).recipes
+    assert first != compose(images, labels, [f"other/{name}" for name in ids], 0, 7, RULES).recipes
+
+
+def test_only_the_mask_is_changed_and_it_is_the_union_of_the_regions(batch):
+    images, labels, ids = batch
+    for epoch in range(4):
+        made = compose(images, labels, ids, epoch, 7, RULES)
+        outside = (made.mask == 0).expand_as(images)
+        assert torch.equal(made.composite[outside], made.real[outside])
+        assert torch.equal(made.mask[:, 0] > 0, made.regions > 0)
+        for i, recipe in enumerate(made.recipes):
+            assert recipe.edits
+            for number, edit in enumerate(recipe.edits, 1):
+                assert torch.equal(made.regions[i] == number, labels[i] == edit.region)
+        clean = torch.tensor([recipe.degradation is None for recipe in made.recipes])
+        assert torch.equal(made.real[clean], images[clean])
+        assert clean.all() or not torch.equal(made.real, images)
+
+
+def test_a_degraded_background_leaves_the_pasted_region_sharp(batch):
+    images, labels, _ = batch
+    recipe = Recipe(5, (Edit(3, "kelvin"),), Degradation("blur", 1.0))
+    made = render(images, labels, [recipe] * 6)
+    sharp = render(images, labels, [replace(recipe, degradation=None)] * 6)
+    inside = (made.mask > 0).expand_as(images)
+    assert inside.any()
+    assert torch.equal(made.composite[inside], sharp.composite[inside])
+    assert not torch.equal(made.real, images)
+    assert torch.equal(made.composite[~inside], made.real[~inside])
+
+
+def test_regions_are_filtered_as_by_pilgram_on_the_whole_picture(batch):
+    images, labels, ids = batch
+    made = compose(images, labels, ids, 0, 7, rules(css_probability=0.0, degradation_probability=0.0))
+    for i, recipe in enumerate(made.recipes):
+        picture = Image.fromarray((images[i] * 255).round().byte().permute(1, 2, 0).numpy())
+        expected = np.array(picture)
+        for edit in recipe.edits:
+            name = "_1977" if edit.filter == "1977" else edit.filter
+            region = labels[i].numpy() == edit.region
+            expected[region] = np.asarray(getattr(pilgram, name)(picture))[region]
+        ours = (made.composite[i] * 255).round().permute(1, 2, 0).numpy()
+        assert np.abs(ours - expected).max() <= 1
+
+
+def test_a_recipe_makes_the_same_pixels_again(batch):
+    images, labels, ids = batch
+    made = compose(images, labels, ids, 2, 7, RULES)
+    again = render(images, labels, [Recipe.from_json(recipe.to_json()) for recipe in made.recipes])
+    assert torch.equal(again.composite, made.composite)
+    assert torch.equal(again.real, made.real)
+    assert again.recipes == made.recipes
+
+
+def test_channels_last_pictures_are_taken(batch):
+    images, labels, ids = batch
+    made = compose(images.contiguous(memory_format=torch.channels_last), labels, ids, 0, 7, RULES)
+    assert torch.equal(made.composite, compose(images, labels, ids, 0, 7, RULES).composite)
+
+
+def test_without_a_usable_class_nothing_happens(batch):
+    images, labels, ids = batch
+    labels = torch.zeros_like(labels)
+    labels[0, 0, 0] = 4  # one pixel of 1,920 is under 0.1 %
+    assert classes_present(labels) == [[]] * 6
+    made = compose(images, labels, ids, 0, 7, rules(degradation_probability=1.0))
+    assert torch.equal(made.composite, images)
+    assert torch.equal(made.real, images)
+    assert not made.mask.any()
+    assert [recipe.edits for recipe in made.recipes] == [()] * 6
+
+
+def test_soft_edges_stay_inside_the_region(batch):
+    images, labels, ids = batch
+    plain = rules(degradation_probability=0.0)
+    hard, soft = (compose(images, labels, ids, 0, 7, plain, feather=feather) for feather in (0.0, 2.0))
+    assert set(hard.mask.unique().tolist()) == {0.0, 1.0}
+    assert ((soft.mask > 0) & (soft.mask < 1)).any()
+    assert (soft.mask <= hard.mask).all()
+    torch.testing.assert_close(soft.composite, torch.lerp(images, hard.composite, soft.mask))
+
+
+@given(st.lists(st.integers(1, 150), min_size=1, max_size=40, unique=True), st.integers(0, 2**63 - 1))
+@settings(deadline=None)
+def test_a_drawn_recipe_keeps_the_rules_and_survives_json(classes, seed):
+    recipe = draw(classes, seed, RULES)
+    assert recipe == draw(classes[::-1], seed, RULES)
+    assert 1 <= len(recipe.edits) <= int(0.2 * len(classes)) + 1
+    assert list(recipe.regions) == sorted(set(recipe.regions) & set(classes))
+    for edit in recipe.edits:
+        assert edit.filter in PAPER
+        assert len(edit.amounts) == {None: 0, "lab": 3}.get(edit.css, 1)
+        assert edit.css != "lab" or all(0.8 <= factor <= 1.2 for factor in edit.amounts)
+    assert Recipe.from_json(recipe.to_json()) == recipe
+
+
+def test_draws_have_the_paper_s_frequencies():
+    recipes = [draw(range(1, 12), seed, RULES) for seed in range(4000)]
+    edits = [edit for recipe in recipes for edit in recipe.edits]
+    assert np.mean([recipe.degradation is not None for recipe in recipes]) == pytest.approx(0.3, abs=0.03)
+    css = Counter(edit.css for edit in edits)
+    assert css[None] / len(edits) == pytest.approx(0.5, abs=0.03)
+    assert [css[name] / len(edits) for name in css if name] == [pytest.approx(1 / 12, abs=0.02)] * 6
+    used = Counter(edit.filter for edit in edits)
+    assert set(used) == set(PAPER)
+    assert max(used.values()) < 1.5 * min(used.values())
+    expected = np.mean([len(set(np.random.default_rng(i).integers(0, 11, 3))) for i in range(4000)])
+    assert len(edits) / len(recipes) == pytest.approx(expected, abs=0.05)
+
+
+def test_default_strengths_are_pilgram_s_and_the_8_bit_space_is_recorded(batch):
+    images, labels, _ = batch
+    drawn = [draw([1], seed, rules(css_strengths="default", css_probability=1.0, lab_space="8bit")) for seed in range(60)]
+    edits = {edit.css: edit for recipe in drawn for edit in recipe.edits}
+    assert set(edits) == {"contrast", "grayscale", "hue_rotate", "saturate", "sepia", "lab-8bit"}
+    assert {name: edit.amounts for name, edit in edits.items() if name != "lab-8bit"} == {
+        "contrast": (1.0,), "grayscale": (1.0,), "hue_rotate": (0.0,), "saturate": (1.0,), "sepia": (1.0,)
+    }  # fmt: skip
+    for name in ("contrast", "hue_rotate", "saturate"):
+        plain, with_css = (
+            render(images[:1], labels[:1], [Recipe(0, (Edit(3, "moon", *css),))]).composite
+            for css in ((), (name, edits[name].amounts))
+        )
+        assert torch.equal(plain, with_css)
+
+
+def test_seeds_are_stable_and_fit_63_bits():
+    assert sample_seed(7, "hscene/a", 0) == 4352134857166277692
+    seeds = {sample_seed(seed, name, epoch) for seed in (1, 11) for name in ("1a", "a", "11a") for epoch in (0, 1, 10)}
+    assert len(seeds) == 18
+    assert all(0 <= seed < 2**63 for seed in seeds)
