@@ -1,0 +1,138 @@
+"""The data gate. Great Expectations takes ten seconds to import, so the bad rows are checked together."""
+
+import json
+
+import numpy as np
+import pytest
+
+from retouch.checks.gate import validate
+from retouch.checks.manifest import near_duplicates, perceptual_hash, scene_manifest
+from retouch.errors import GateError
+from retouch.presets import use
+from retouch.store import Composites, Scenes
+
+SIZE = 32
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory):
+    chosen = use("sample", target=tmp_path_factory.mktemp("settings") / "params.yaml")
+    return chosen.model_copy(update={"parse": chosen.parse.model_copy(update={"size": SIZE})})
+
+
+def picture(seed: int) -> np.ndarray:
+    """A smooth random picture: like a photograph, and unlike any other."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 256, (5, 5, 3)).astype(np.float32)
+    return np.kron(coarse, np.ones((7, 7, 1)))[:SIZE, :SIZE].astype(np.uint8)
+
+
+def scene(number: int, split: str, **changes) -> dict:
+    labels = np.full((SIZE, SIZE), 3, np.uint8)
+    row = {"id": f"sample/{split}_{number}", "source": "sample", "photo": f"sample/{split}_{number}", "split": split,
+           "scene": "park", "labelled_by": "source", "height": SIZE, "width": SIZE, "parts": None, "matte": None,
+           "image": picture(number + 1000 * (split == "test")), "labels": labels}  # fmt: skip
+    return row | changes
+
+
+def composite(of: dict, benchmark: str, **changes) -> dict:
+    mask = np.zeros((SIZE, SIZE), np.uint8)
+    mask[4:20, 4:20] = 255
+    pixels = of["image"].copy()
+    pixels[mask > 0] = 255 - pixels[mask > 0] // 2
+    row = {"id": f"{benchmark}/{of['id']}", "benchmark": benchmark, "scene": of["id"], "height": SIZE, "width": SIZE,
+           **{key: of[key] for key in ("source", "photo", "split")}, "real": of["image"], "composite": pixels, "mask": mask,
+           "regions": (mask > 0).astype(np.uint8), "recipe": json.dumps({"seed": 1, "edits": [{}]})}  # fmt: skip
+    return row | changes
+
+
+def write(folder, scenes: list[dict], composites: dict[str, list[dict]]) -> dict:
+    Scenes.write(folder / "scenes.arrow", scenes)
+    for name, rows in composites.items():
+        Composites.write(folder / f"{name}.arrow", rows)
+    return {"scenes": folder / "scenes.arrow", "composites": folder, "reports": folder / "reports"}
+
+
+def good() -> tuple[list[dict], dict[str, list[dict]]]:
+    scenes = [scene(i, "train") for i in range(6)] + [scene(i, "test") for i in range(4)]
+    return scenes, {name: [composite(row, name) for row in scenes[6:]] for name in ("hscene", "hlip")}
+
+
+def test_good_data_pass_with_the_same_bytes_each_time(settings, tmp_path):
+    places = write(tmp_path, *good())
+    validate(settings, **places)
+    first = (tmp_path / "reports/validation.json").read_bytes()
+    summary = json.loads(first)
+    assert summary["success"] is True
+    assert summary["tables"]["scenes"]["by_source"] == {"sample test": 4, "sample train": 6}
+    assert (tmp_path / "reports/validation/index.html").is_file()
+    validate(settings, **places)
+    assert (tmp_path / "reports/validation.json").read_bytes() == first
+
+
+def test_every_corruption_is_refused_by_name(settings, tmp_path):
+    scenes, composites = good()
+    validate(settings, **write(tmp_path, scenes, composites))
+    almost = scenes[0]["image"].copy()
+    almost[0, 0] = 0
+    scenes += [
+        scene(0, "test"),
+        scene(11, "test", photo="sample/train_1"),
+        scene(12, "test", labels=np.full((SIZE, SIZE), 200, np.uint8)),
+        scene(13, "test", image=almost),
+        scene(14, "holdout"),
+        scene(15, "train", source="elsewhere"),
+    ]
+    outside = composites["hscene"][0]["composite"].copy()
+    outside[31, 31] ^= 255
+    empty = np.zeros((SIZE, SIZE), np.uint8)
+    of = good()[0][6]
+    composites["hscene"] += [
+        composite(of, "hscene", id="hscene/outside", composite=outside),
+        composite(
+            of, "hscene", id="hscene/empty", mask=empty, regions=empty, composite=of["real" if "real" in of else "image"]
+        ),
+        composite(of, "hscene", id="hscene/recipe", recipe="{"),
+        composite(of, "hscene", id="hscene/unknown", scene="sample/none"),
+        composite(scenes[0], "hscene", id="hscene/train"),
+        composite(of, "hscene", id="hscene/regions", regions=empty),
+    ]
+    places = write(tmp_path, scenes, composites)
+    with pytest.raises(GateError, match=r"sample/test_0.*reports/validation/index.html") as caught:
+        validate(settings, **places)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "reports/validation.json").exists()
+    failed = json.loads((tmp_path / "reports/validation-failed.json").read_text())
+    refused = {(row["table"], row["column"]): row["ids"] for row in failed}
+    assert refused == {
+        ("scenes", "id"): ["sample/test_0"],
+        ("scenes", "sha256"): ["sample/test_0"],
+        ("scenes", "splits_of_photo"): ["sample/test_11", "sample/train_1"],
+        ("scenes", "max_labels"): ["sample/test_12"],
+        ("scenes", "repeats"): ["sample/test_13"],
+        ("scenes", "split"): ["sample/holdout_14"],
+        ("scenes", "source"): ["sample/train_15"],
+        ("hscene", "difference_outside"): ["hscene/outside"],
+        ("hscene", "difference_inside"): ["hscene/empty"],
+        ("hscene", "foreground_ratio"): ["hscene/empty"],
+        ("hscene", "recipe_edits"): ["hscene/recipe"],
+        ("hscene", "known_scene"): ["hscene/train", "hscene/unknown"],
+        ("hscene", "split"): ["hscene/train"],
+        ("hscene", "regions_match_mask"): ["hscene/regions"],
+    }
+    pages = "".join(path.read_text() for path in (tmp_path / "reports/validation").rglob("*.html"))
+    assert "hscene/outside" in pages
+
+
+def test_the_hash_sees_the_same_picture_through_small_changes_only(tmp_path):
+    original = picture(1)
+    brighter = np.clip(original.astype(int) + 6, 0, 255).astype(np.uint8)
+    rows = [
+        scene(1, "train"),
+        scene(2, "test", image=brighter),
+        scene(3, "test"),
+        scene(4, "test", image=original[:, ::-1].copy()),
+    ]
+    Scenes.write(tmp_path / "scenes.arrow", rows)
+    assert near_duplicates(scene_manifest(Scenes(tmp_path / "scenes.arrow")), 4) == {"sample/test_2": "sample/train_1"}
+    assert perceptual_hash(np.full((SIZE, SIZE, 3), 80, np.uint8)) == ""
