@@ -1,0 +1,28 @@
+"""The metrics by name: which direction is better, and by which convention each is measured. No tensors here."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure a picture; tables show the mean over pictures."""
+
+    label: str
+    higher_is_better: bool
+    digits: int
+    convention: str
+
+
+METRICS = {
+    "mse": Metric("MSE", False, 2, "squared error in 0–255, mean over pixels and channels"),
+    "fmse": Metric("fMSE", False, 2, "squared error in 0–255 weighted by the soft mask, over 3·Σmask (iDIH §4.3)"),
+    "psnr": Metric("PSNR", True, 2, "10·log10(255²/MSE), dB, mean over pictures (Sg-MMH)"),
+    "psnr_target_max": Metric("PSNR (target max)", True, 2, "as PSNR, with the real picture's maximum as peak (iDIH's code)"),
+    "ssim": Metric(
+        "SSIM", True, 4, "7×7 uniform window, sample covariance, range 255, mean over channels (scikit-image's default)"
+    ),
+    "lpips": Metric("LPIPS", False, 4, "learned perceptual distance with real weights, RGB in [−1, 1]"),
+}
+"""In the order of the tables. All on pictures at working size, rounded to 8 bits as they would be saved."""
+
+NO_WEIGHTS = "no weights: run `retouch weights`"
