@@ -117,7 +117,7 @@ class ModelSettings(Section):
 
     architecture: str  # a name of retouch.models
     options: dict[str, Any]  # arguments of the architecture
-    benchmarks: Annotated[list[str], Field(min_length=1)]  # trained on a mixture of these
+    benchmarks: Annotated[list[str], Field(min_length=1)]  # trained on a mixture of these, and tested on each
     loss: LossSettings
     learning_rate: Annotated[float, Field(gt=0)]
     betas: Range  # Adam's

@@ -81,7 +81,8 @@ def _check(tables: dict[str, pd.DataFrame], settings: Settings, docs: Path) -> d
             )
             outcome[name] = suites.failures(result)
         context.build_data_docs()
-        shutil.copytree(folder, partial, dirs_exist_ok=True)
+        for path in Path(folder).iterdir():  # the temporary folder is closed to others, what it holds is not
+            shutil.copytree(path, partial / path.name) if path.is_dir() else shutil.copy(path, partial)
     return outcome
 
 

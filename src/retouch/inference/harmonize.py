@@ -38,7 +38,7 @@ def harmonize(model: Model, image: np.ndarray, mask: np.ndarray | None, size: in
             )
         if mask.dtype != np.uint8 or mask.shape != image.shape[:2]:
             raise RetouchError(
-                f"the mask is {mask.dtype} {mask.shape} but the picture {image.shape}: give uint8 H×W of the same height and width"
+                f"the mask is {mask.dtype} {mask.shape} but the picture {image.shape}: give uint8 H×W of the same size"
             )
         if not mask.any():
             return Harmonized(image.copy())

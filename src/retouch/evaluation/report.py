@@ -1,0 +1,122 @@
+"""Stage `report`: everything on one page that needs nothing beside itself, reports/index.html."""
+
+import base64
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jinja2 import Environment, PackageLoader
+from PIL import Image
+
+from retouch.evaluation import charts, tables
+from retouch.evaluation.conventions import METRICS
+from retouch.evaluation.papers import DIFFERS
+from retouch.files import atomic_file, digest
+from retouch.images import contact_sheet
+from retouch.settings import Settings
+from retouch.store import Composites, Scenes
+
+THUMBNAIL, SHEET_COLUMNS, SHEET_ROWS = 96, 10, 2
+GRID_WIDTH = 1400  # px at most
+
+
+def report(
+    settings: Settings,
+    reports: Path = Path("reports"),
+    artifacts: Path = Path("artifacts"),
+    scenes: Path = Path("scenes/scenes.arrow"),
+    composites: Path = Path("composites"),
+    dvc_yaml: Path = Path("dvc.yaml"),
+) -> Path:
+    """Write `reports`/index.html from the models' results, the data and the pipeline; equal inputs give equal bytes.
+
+    Raises StoreError when a model's results are missing.
+    """
+    names = list(settings.models)
+    results = tables.read(names, reports / "models")
+    page = _template().render(
+        benchmarks=[_benchmark(name, results) for name in tables.benchmarks(results)],
+        differs=DIFFERS,
+        metrics=METRICS,
+        lpips=sorted({result["lpips"] for result in results.values()}),
+        models=[_model(settings, name, results[name], artifacts / name, reports / "models" / name) for name in names],
+        pipeline=charts.pipeline(dvc_yaml),
+        data=_data(settings, Scenes(scenes), composites),
+        validation=json.loads((reports / "validation.json").read_text()),
+        settings_digest=digest(settings.model_dump(mode="json"))[:12],
+        seed=settings.seed,
+        size=settings.parse.size,
+        shown=tables.shown,
+    )
+    path = reports / "index.html"
+    with atomic_file(path) as partial:
+        partial.write_text(page)
+    return path
+
+
+def _template() -> Any:
+    environment = Environment(
+        loader=PackageLoader("retouch.evaluation", "."), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.get_template("report.html.j2")
+
+
+def _benchmark(name: str, results: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    rows = tables.lines(name, results)
+    return {"name": name, "rows": rows, "columns": tables.columns(rows)}
+
+
+def _model(settings: Settings, name: str, result: dict[str, Any], artifact: Path, folder: Path) -> dict[str, Any]:
+    chosen = settings.models[name]
+    curves = artifact / "curves.csv"
+    return {
+        "name": name,
+        "settings": chosen,
+        "result": result,
+        "curves": [
+            charts.curve(curves, "loss", f"{name}: training loss"),
+            charts.curve(curves, "mse_ratio", f"{name}: MSE ÷ composite's, held-out training scenes"),
+        ],
+        "grid": _inline(np.asarray(_bounded(Image.open(folder / "pictures.png").convert("RGB")))),
+    }
+
+
+def _bounded(picture: Image.Image) -> Image.Image:
+    picture.thumbnail((GRID_WIDTH, 10_000), Image.Resampling.LANCZOS)
+    return picture
+
+
+def _data(settings: Settings, scenes: Scenes, composites: Path) -> dict[str, Any]:
+    counts: dict[tuple[str, str, str], int] = {}
+    for key in zip(scenes.column("source"), scenes.column("split"), scenes.column("labelled_by"), strict=True):
+        counts[key] = counts.get(key, 0) + 1
+    sheets = [("scenes", _sheet([scenes[i]["image"] for i in _spread(len(scenes), SHEET_COLUMNS * SHEET_ROWS)]))]
+    pairs = []
+    for name in settings.synthesize.benchmarks:
+        test_set = Composites(composites / f"{name}.arrow")
+        chosen = [test_set[i] for i in _spread(len(test_set), SHEET_COLUMNS)]
+        sheets.append(
+            (
+                f"{name}: composites over the real pictures",
+                _sheet([row["composite"] for row in chosen] + [row["real"] for row in chosen]),
+            )
+        )
+        pairs.append({"name": name, "count": len(test_set)})
+    return {"counts": counts, "sheets": sheets, "test_sets": pairs}
+
+
+def _spread(count: int, wanted: int) -> list[int]:
+    return [i * count // min(count, wanted) for i in range(min(count, wanted))]
+
+
+def _sheet(pictures: list[np.ndarray]) -> str:
+    rows = [pictures[i : i + SHEET_COLUMNS] for i in range(0, len(pictures), SHEET_COLUMNS)]
+    return _inline(contact_sheet(rows, cell=THUMBNAIL))
+
+
+def _inline(picture: np.ndarray) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "jpeg", quality=88)
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
