@@ -13,6 +13,7 @@ from rich.console import Console
 
 from retouch.checks import suites
 from retouch.checks.manifest import composite_manifest, scene_manifest
+from retouch.checks.page import front_page
 from retouch.errors import GateError
 from retouch.files import atomic_folder, write_json
 from retouch.settings import Settings
@@ -43,7 +44,7 @@ def validate(
         stale.unlink(missing_ok=True)
     with Console().status("validating (Great Expectations takes a while to start)"):
         outcome = _check(tables, settings, reports / "validation")
-    problems = [{"table": table, **problem} for table, problems in outcome.items() for problem in problems]
+    problems = [{"table": table, **row} for table, rows in outcome.items() for row in rows if not row["success"]]
     if problems:
         write_json(failed, [{**problem, "ids": problem["ids"][:LISTED]} for problem in problems])
         raise GateError(_sentence(problems, reports / "validation" / "index.html", failed))
@@ -51,7 +52,7 @@ def validate(
 
 
 def _check(tables: dict[str, pd.DataFrame], settings: Settings, docs: Path) -> dict[str, list[dict[str, Any]]]:
-    """Run a suite on each table and build the Data Docs; gives the failed expectations by table."""
+    """Run a suite on each table and build the Data Docs; gives the outcomes by table."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     warnings.filterwarnings("ignore", module="great_expectations")
     import great_expectations as gx
@@ -79,10 +80,12 @@ def _check(tables: dict[str, pd.DataFrame], settings: Settings, docs: Path) -> d
                 batch_parameters={"dataframe": table},
                 result_format={"result_format": "COMPLETE", "unexpected_index_column_names": ["id"]},
             )
-            outcome[name] = suites.failures(result)
+            outcome[name] = suites.outcomes(result)
         context.build_data_docs()
+        (partial / "details").mkdir()
         for path in Path(folder).iterdir():  # the temporary folder is closed to others, what it holds is not
-            shutil.copytree(path, partial / path.name) if path.is_dir() else shutil.copy(path, partial)
+            shutil.copytree(path, partial / "details" / path.name) if path.is_dir() else shutil.copy(path, partial / "details")
+        (partial / "index.html").write_text(front_page(outcome, partial / "details"))
     return outcome
 
 

@@ -68,18 +68,17 @@ def composite_table(manifest: pd.DataFrame, scenes: pd.DataFrame) -> pd.DataFram
     return manifest.assign(known_scene=manifest["scene"].isin(known))
 
 
-def failures(result: Any) -> list[dict[str, Any]]:
-    """The expectations of one validation result that failed: which, on what column, how many rows, and their ids."""
+def outcomes(result: Any) -> list[dict[str, Any]]:
+    """The expectations of one validation result: which, on what column, whether it holds, how many rows break it, their ids."""
     found = []
     for outcome in result.results:
-        if outcome.success:
-            continue
         config, detail = outcome.expectation_config, outcome.result
         rows = detail.get("unexpected_index_list") or []
         ids = sorted({str(row["id"]) for row in rows if row.get("id") is not None})
         found.append({
             "expectation": config.type,
             "column": config.kwargs.get("column"),
+            "success": bool(outcome.success),
             "means": str(config.notes or ""),
             "rows": int(detail.get("unexpected_count") or 0),
             "ids": ids,

@@ -27,6 +27,7 @@ def curve(path: Path, column: str, title: str) -> str:
         return f"{x:.1f},{y:.1f}"
 
     line = " ".join(place(*point) for point in points)
+    dots = "".join('<circle cx="{}" cy="{}" r="2.5"/>'.format(*place(*point).split(",")) for point in points[-40:])
     marks = "".join(
         f'<text x="{LEFT - 6}" y="{place(0, value).split(",")[1]}" text-anchor="end" dy="4">{value:.3g}</text>'
         for value in (low, (low + high) / 2, high)
@@ -37,7 +38,7 @@ def curve(path: Path, column: str, title: str) -> str:
         f'<line x1="{LEFT}" y1="{HEIGHT - BOTTOM}" x2="{WIDTH - 10}" y2="{HEIGHT - BOTTOM}" class="axis"/>'
         f'<text x="{LEFT}" y="{HEIGHT - 8}">0</text>'
         f'<text x="{WIDTH - 10}" y="{HEIGHT - 8}" text-anchor="end">step {last:g}</text>'
-        f'<polyline points="{line}" class="curve"/></svg>'
+        f'<polyline points="{line}" class="curve"/><g class="dots">{dots if len(points) < 40 else ""}</g></svg>'
     )
 
 

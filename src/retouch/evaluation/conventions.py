@@ -17,7 +17,7 @@ METRICS = {
     "mse": Metric("MSE", False, 2, "squared error in 0–255, mean over pixels and channels"),
     "fmse": Metric("fMSE", False, 2, "squared error in 0–255 weighted by the soft mask, over 3·Σmask (iDIH §4.3)"),
     "psnr": Metric("PSNR", True, 2, "10·log10(255²/MSE), dB, mean over pictures (Sg-MMH)"),
-    "psnr_target_max": Metric("PSNR (target max)", True, 2, "as PSNR, with the real picture's maximum as peak (iDIH's code)"),
+    "psnr_target_max": Metric("PSNR (max)", True, 2, "as PSNR, with the real picture's maximum as peak (iDIH's code)"),
     "ssim": Metric(
         "SSIM", True, 4, "7×7 uniform window, sample covariance, range 255, mean over channels (scikit-image's default)"
     ),
