@@ -15,6 +15,9 @@ from retouch.files import atomic_file
 from retouch.models import create
 from retouch.models.base import Model
 
+ENTRY = "retouch"
+"""The key of the file's metadata: JSON of architecture, options and where it comes from."""
+
 
 @dataclass(frozen=True)
 class LoadedModel:
@@ -38,11 +41,11 @@ class LoadedModel:
 
 def save(path: Path, model: nn.Module, architecture: str, options: Mapping[str, Any], metadata: Mapping[str, str]) -> None:
     """Write a network; equal networks give equal bytes. `metadata` must hold name, size (px) and digest."""
-    # the order of tensors in memory must not show in the file
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in sorted(model.state_dict().items())}
-    described = {"architecture": architecture, "options": json.dumps(dict(options), sort_keys=True), **metadata}
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    described = {"architecture": architecture, "options": dict(options), "metadata": dict(metadata)}
     with atomic_file(path) as partial:
-        save_file(tensors, partial, dict(sorted(described.items())))
+        # in one entry: safetensors writes several in any order
+        save_file(tensors, partial, {ENTRY: json.dumps(described, sort_keys=True)})
 
 
 def load(path: Path) -> LoadedModel:
@@ -51,12 +54,12 @@ def load(path: Path) -> LoadedModel:
         raise WeightsError(f"{path} is missing: train it with `dvc repro`")
     try:
         with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
+            described = json.loads((file.metadata() or {})[ENTRY])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-        options = json.loads(metadata["options"])
-        module = create(metadata["architecture"], **options)
+        options, metadata = described["options"], described["metadata"]
+        module = create(described["architecture"], **options)
         module.load_state_dict(tensors)
         int(metadata["size"])
     except (SafetensorError, KeyError, ValueError, RuntimeError, RetouchError) as error:
         raise WeightsError(f"{path} is not a network of this version ({error}): train it again with `dvc repro`") from None
-    return LoadedModel(module.eval(), metadata["architecture"], options, dict(metadata))
+    return LoadedModel(module.eval(), described["architecture"], options, metadata)

@@ -1,0 +1,70 @@
+import numpy as np
+import pytest
+import torch
+
+from retouch.errors import RetouchError
+from retouch.inference import harmonize
+from retouch.models import create
+from retouch.models.base import Model, Result
+
+
+class Brighter(Model):
+    """Adds light inside the mask."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.amount = torch.nn.Parameter(torch.tensor(0.2))
+
+    def forward(self, batch):
+        return Result(self.finished(batch["composite"] + self.amount * batch["mask"]))
+
+
+@pytest.fixture
+def picture(rng) -> np.ndarray:
+    return rng.integers(20, 180, (301, 187, 3), dtype=np.uint8)
+
+
+def half(picture: np.ndarray) -> np.ndarray:
+    mask = np.zeros(picture.shape[:2], np.uint8)
+    mask[:, : picture.shape[1] // 2] = 255
+    return mask
+
+
+def test_the_change_reaches_the_original_pixels_and_detail_is_kept(picture):
+    made = harmonize(Brighter(), picture, half(picture), 64).image
+    assert made.shape == picture.shape
+    difference = made.astype(int) - picture
+    assert np.abs(difference[:, :80] - 51).max() <= 1
+    assert np.abs(difference[:, -80:]).max() == 0
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 500), (64, 64), (700, 450)])
+def test_any_size_comes_back_in_its_size(size, rng):
+    image = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
+    for model in (create("idih", depth=3, width=8), create("sgmmh-om", depth=3, width=8)):
+        made = harmonize(model, image, np.full(size, 255, np.uint8), 32)
+        assert made.image.shape == image.shape
+        assert made.image.dtype == np.uint8
+
+
+def test_operator_masks_are_applied_at_full_size(picture):
+    model = create("sgmmh-om", depth=3, width=8)
+    torch.nn.init.constant_(model.last[-1].bias, 0.1)
+    made = harmonize(model, picture, None, 32)
+    assert made.operator_masks.shape == (6, 32, 32)
+    assert np.corrcoef(made.image.ravel(), picture.ravel())[0, 1] > 0.8
+    assert np.abs(made.image.astype(int) - picture).mean() > 5
+
+
+def test_an_untrained_mask_free_model_gives_the_picture_back(picture):
+    np.testing.assert_array_equal(harmonize(create("sgmmh-om", depth=3, width=8), picture, None, 32).image, picture)
+
+
+def test_masks_that_are_empty_missing_or_of_another_size(picture):
+    np.testing.assert_array_equal(harmonize(Brighter(), picture, np.zeros(picture.shape[:2], np.uint8), 32).image, picture)
+    with pytest.raises(RetouchError, match="needs a foreground mask"):
+        harmonize(Brighter(), picture, None, 32)
+    with pytest.raises(RetouchError, match="same size"):
+        harmonize(Brighter(), picture, half(picture)[:-1], 32)
+    with pytest.raises(RetouchError, match="uint8 H×W×3"):
+        harmonize(Brighter(), picture[..., 0], half(picture), 32)

@@ -1,0 +1,63 @@
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retouch.presets import use
+from retouch.training.losses import charbonnier, foreground_mse, objective
+
+
+@pytest.fixture(scope="module")
+def loss_settings(tmp_path_factory):
+    return use("sample", target=tmp_path_factory.mktemp("s") / "params.yaml").models["idih"].loss
+
+
+def pictures(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    image, real = (torch.rand(2, 3, 20, 20, generator=generator) for _ in range(2))
+    mask = (torch.rand(2, 1, 20, 20, generator=generator) > 0.4).float()
+    return image, real, mask
+
+
+def test_charbonnier_is_the_absolute_error_for_small_epsilon_and_the_squared_one_for_large():
+    image, real, _ = pictures()
+    difference = (image - real).abs()
+    assert charbonnier(image, real, 1e-6) == pytest.approx(float(difference.mean()), rel=1e-4)
+    assert charbonnier(image.double(), real.double(), 1e3) == pytest.approx(float(difference.square().mean()) / 2e3, rel=1e-3)
+
+
+@given(st.floats(1e-6, 1.0), st.integers(0, 50))
+def test_every_loss_is_zero_only_for_the_answer(epsilon, seed):
+    image, real, mask = pictures(seed)
+    assert charbonnier(real, real, epsilon).item() == pytest.approx(0, abs=1e-6)
+    assert charbonnier(image, real, epsilon) > 1e-4
+    assert foreground_mse(real, real, mask, 100) == 0
+
+
+def test_foreground_mse_is_equation_2():
+    image, real, mask = pictures()
+    expected = sum(((image[i] - real[i]) ** 2).sum() / (3 * max(100.0, float(mask[i].sum()))) for i in range(2)) / 2
+    assert foreground_mse(image, real, mask, 100) == pytest.approx(float(expected))
+
+
+def test_tiny_foregrounds_are_held_back_by_the_least_area():
+    image, real, mask = pictures()
+    tiny = torch.zeros_like(mask)
+    tiny[..., 0, 0] = 1
+    assert foreground_mse(image, real, tiny, 100) == pytest.approx(float((image - real).square().sum()) / (2 * 3 * 100))
+    assert torch.isfinite(foreground_mse(image, real, torch.zeros_like(mask), 100))
+
+
+def test_the_perceptual_term_is_weighted_and_has_a_gradient(loss_settings):
+    image, real, mask = pictures()
+    image.requires_grad_()
+    weighted = loss_settings.model_copy(update={"perceptual": 2.0})
+
+    def distance(a, b):
+        return (a - b).abs().mean(dim=(1, 2, 3))
+
+    plain = objective(loss_settings, image, real, mask)
+    both = objective(weighted, image, real, mask, distance)
+    assert (both - plain).item() == pytest.approx(2 * distance(image, real).mean().item(), rel=1e-5)
+    gradient = torch.autograd.grad(both - plain, image)[0]
+    assert gradient.abs().sum() > 0
