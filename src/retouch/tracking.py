@@ -14,7 +14,6 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +31,13 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "retouch"
 REACHABLE_SECONDS = 3.0
+DEFAULTS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+}
+"""Of MLflow's own environment variables, where the user sets none."""
 
 
 def root() -> Path:
@@ -48,6 +54,11 @@ def uri() -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root() / 'mlflow.db'}"
 
 
+def remote() -> bool:
+    """Whether a server answers for the store, rather than a database or folder opened by this process."""
+    return uri().startswith(("http://", "https://"))
+
+
 def client() -> MlflowClient:
     """An MLflow client whose store answers and has been initialised.
 
@@ -58,18 +69,13 @@ def client() -> MlflowClient:
 
 @functools.cache
 def _client(address: str) -> MlflowClient:
-    if address.startswith(("http://", "https://")):
+    if remote():
         _check_reachable(address)
-    for name, value in (
-        ("MLFLOW_DISABLE_TELEMETRY", "true"),
-        ("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2"),
-        ("MLFLOW_HTTP_REQUEST_TIMEOUT", "30"),
-    ):
+    for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
     for noisy in ("mlflow", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     with translated(address), _alone(address):
-        warnings.filterwarnings("ignore", module="mlflow")
         from mlflow import MlflowClient
 
         made = MlflowClient(address)
@@ -145,7 +151,7 @@ def experiment() -> str:
 
 
 def _artifacts(address: str) -> str | None:
-    if address.startswith(("http://", "https://")):
+    if remote():
         return None
     beside = Path(address.removeprefix("sqlite:///").partition("?")[0]).parent if address.startswith("sqlite:///") else root()
     return (beside.resolve() / "mlartifacts").as_uri()

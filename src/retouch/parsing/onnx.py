@@ -6,7 +6,6 @@ import numpy as np
 
 from retouch.errors import WeightsError
 from retouch.files import sha256_file
-from retouch.images import resize, resize_labels
 from retouch.settings import ParserSettings
 
 
@@ -24,6 +23,7 @@ class OnnxParser:
             raise WeightsError(f"parse.parser.path {path} is missing: name an ONNX scene parser, or set parse.parser to null")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 2
+        options.log_severity_level = 3
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:
@@ -34,8 +34,7 @@ class OnnxParser:
         self.name = f"{path.name} {sha256_file(path)[:12]}"
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
-        """H×W×3 uint8 → H×W uint8 labels, 0 = other."""
-        size = self._settings.size
-        pixels = (resize(image, size, size).astype(np.float32) - self._settings.mean) / self._settings.scale
+        """S×S×3 uint8, the photograph stretched to the network's size → S×S uint8 labels, 0 = other."""
+        pixels = (image.astype(np.float32) - self._settings.mean) / self._settings.scale
         (logits,) = self._session.run(None, {self._input: pixels.transpose(2, 0, 1)[None]})
-        return resize_labels(logits[0].argmax(0).astype(np.uint8), *image.shape[:2])
+        return logits[0].argmax(0).astype(np.uint8)

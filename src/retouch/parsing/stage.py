@@ -37,11 +37,13 @@ def parse(settings: Settings, data: Path = Path("data"), out: Path = Path("scene
     counts: Counter[tuple[str, str, str]] = Counter()
 
     def rows() -> Iterator[dict[str, Any]]:
-        decode = partial(decode_photo, size=settings.parse.size)
+        size = settings.parse.size
+        decode = partial(decode_photo, size=size, parser_size=settings.parse.parser.size if settings.parse.parser else None)
         with ProcessPoolExecutor(PROCESSES) as pool:
             for row in track(pool.map(decode, photos, chunksize=8), "scenes", total=len(photos)):
-                if row["labels"] is None and label is not None:
-                    row |= {"labels": label(row["image"]), "labelled_by": label.name}
+                unlabelled = row.pop("for_parser")
+                if unlabelled is not None and label is not None:
+                    row |= {"labels": resize_labels(label(unlabelled), size, size), "labelled_by": label.name}
                 counts[row["source"], row["split"], row["labelled_by"] or "nobody"] += 1
                 yield row
 
@@ -68,8 +70,11 @@ def _listed(settings: Settings, data: Path) -> list[Photo]:
     return photos
 
 
-def decode_photo(photo: Photo, size: int) -> dict[str, Any]:
-    """One photograph as a row of Scenes at `size`² px. Pictures are stretched, as both papers do (iDIH §4.2, Sg-MMH §4.1)."""
+def decode_photo(photo: Photo, size: int, parser_size: int | None = None) -> dict[str, Any]:
+    """One photograph as a row of Scenes at `size`² px, stretched, as both papers do (iDIH §4.2, Sg-MMH §4.1).
+
+    `for_parser` holds it at `parser_size`² px where its source has no labels, so that the parser sees its detail.
+    """
     image = read_image(photo.image)
     shape = image.shape[:2]
 
@@ -90,5 +95,6 @@ def decode_photo(photo: Photo, size: int) -> dict[str, Any]:
         "image": resize(image, size, size),
         "labels": labels(photo.labels, "labels"),
         "parts": labels(photo.parts, "parts"),
+        "for_parser": None if parser_size is None or photo.labels else resize(image, parser_size, parser_size),
         "matte": None if photo.matte is None else resize(read_labels(photo.matte, shape, classes=255), size, size),
     }

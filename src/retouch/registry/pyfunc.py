@@ -26,7 +26,8 @@ class Harmonizer(PythonModel):
 
         self.model = load(Path(context.artifacts["model"]))
 
-    def predict(self, context: PythonModelContext, model_input: dict[str, np.ndarray], params: Any = None) -> np.ndarray:
+    # the hint of `model_input`, a dict, is the one that MLflow leaves alone: it takes any other for a schema, and warns
+    def predict(self, context: PythonModelContext, model_input: np.ndarray, params: Any = None) -> np.ndarray:
         """Harmonize N pictures; see the module for shapes. Raises MlflowException for a mask of another size."""
         from retouch.inference import harmonize
 
@@ -36,7 +37,7 @@ class Harmonizer(PythonModel):
             given = model_input["mask"]
             if given.shape != images.shape[:3]:
                 raise MlflowException.invalid_parameter_value(
-                    f"mask is {given.shape} but image is {images.shape}: give one N×H×W mask of the pictures' height and width"
+                    f"mask is {given.shape} but image is {images.shape}: give an N×H×W mask of the pictures' size"
                 )
             masks = list(given)
         if images.size == 0:

@@ -167,7 +167,8 @@ def _create(
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    source = f"models:/{logged.model_id}"
+    # a local registry would look `models:/<id>` up in the process-wide default store, which may be another one
+    source = f"models:/{logged.model_id}" if tracking.remote() else logged.artifact_location
     return store.create_model_version(name, source, run_id, tags=tags, model_id=logged.model_id)
 
 

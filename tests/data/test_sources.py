@@ -1,0 +1,216 @@
+"""The official layouts, made small, and the real photographs beside the project where they are."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from retouch.errors import SettingsError, SourceError, WeightsError
+from retouch.parsing.stage import parse
+from retouch.parsing.vocabulary import ADE20K, LIP
+from retouch.presets import use
+from retouch.settings import DataSettings, ParserSettings, Settings
+from retouch.sources import SOURCES, get
+from retouch.store import Scenes
+
+PHOTOS = Path("../shared/photos")
+PARSER = Path("../shared/weights/scene-parser-ade20k.onnx")
+real = pytest.mark.skipif(not PHOTOS.is_dir(), reason="../shared/photos is not there")
+
+
+def picture(path: Path, size: tuple[int, int] = (40, 30), seed: int = 0) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (*size[::-1], 3), np.uint8)).save(path)
+
+
+def labels(path: Path, size: tuple[int, int] = (40, 30), number: int = 3) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full(size[::-1], number, np.uint8)).save(path)
+
+
+@pytest.fixture
+def upstream(tmp_path) -> Path:
+    """A folder with ADE20K's and LIP's layouts: three and two photographs."""
+    root = tmp_path / "upstream"
+    for split, name in (
+        ("training", "ADE_train_00000001"),
+        ("training", "ADE_train_00000002"),
+        ("validation", "ADE_val_00000001"),
+    ):
+        picture(root / "ADEChallengeData2016/images" / split / f"{name}.jpg")
+        labels(root / "ADEChallengeData2016/annotations" / split / f"{name}.png")
+    for split, name in (("train", "77_471474"), ("val", "100034_483681")):
+        picture(root / "LIP/TrainVal_images" / f"{split}_images" / f"{name}.jpg")
+        labels(root / "LIP/TrainVal_parsing_annotations" / f"{split}_segmentations" / f"{name}.png", number=5)
+        (root / "LIP" / f"{split}_id.txt").write_text(f"{name}\n")
+    return root
+
+
+def data(location: Path | str | None, *sources: str) -> DataSettings:
+    sample = {"train": 1, "test": 1, "size": 32}
+    return DataSettings(sources=list(sources), location=None if location is None else str(location), limit=None, sample=sample)
+
+
+def settings(tmp_path: Path, location: Path, *sources: str, limit: int | None = None, parser: Path | None = None) -> Settings:
+    chosen = use("sample", target=tmp_path / "params.yaml")
+    network = None if parser is None else ParserSettings(path=str(parser), size=513, mean=127.5, scale=127.5)
+    return chosen.model_copy(
+        update={
+            "data": data(location, *sources).model_copy(update={"limit": limit}),
+            "parse": chosen.parse.model_copy(update={"size": 32, "parser": network}),
+        }
+    )
+
+
+def fetch(name: str, location: Path, into: Path) -> Path:
+    get(name).fetch(data(location, name), 7, into / name)
+    return into / name
+
+
+def listing(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_every_source_says_what_it_is():
+    for name in SOURCES:
+        source = get(name)
+        assert source.name == name
+        assert source.layout
+        assert source.licence
+    with pytest.raises(SettingsError, match="ade20k, folder, lip, sample"):
+        get("imagenet")
+
+
+def test_official_layouts_are_mirrored_and_listed(upstream, tmp_path):
+    root = fetch("ade20k", upstream, tmp_path / "data")
+    photos = list(get("ade20k").photos(root))
+    assert [(photo.id, photo.split) for photo in photos] == [
+        ("ADE_train_00000001", "train"), ("ADE_train_00000002", "train"), ("ADE_val_00000001", "test")]  # fmt: skip
+    assert all(photo.labels is not None and photo.labels.is_file() and photo.parts is None for photo in photos)
+    photos = list(get("lip").photos(fetch("lip", upstream, tmp_path / "data")))
+    assert [(photo.id, photo.split) for photo in photos] == [("train_77_471474", "train"), ("val_100034_483681", "test")]
+    assert all(photo.labels is None and photo.parts.is_file() for photo in photos)
+
+
+def test_a_mirror_copies_what_is_new_and_deletes_what_is_gone(upstream, tmp_path):
+    root = fetch("ade20k", upstream, tmp_path)
+    kept = root / "ADEChallengeData2016/images/training/ADE_train_00000001.jpg"
+    before = kept.stat().st_ino
+    for kind, suffix in (("images", "jpg"), ("annotations", "png")):
+        (upstream / "ADEChallengeData2016" / kind / "training" / f"ADE_train_00000002.{suffix}").unlink()
+    (upstream / "ADEChallengeData2016/notes.txt").write_text("not of the layout")
+    fetch("ade20k", upstream, tmp_path)
+    assert kept.stat().st_ino == before
+    assert len(listing(root)) == 4
+    assert not [name for name in listing(root) if "00000002" in name or "notes" in name]
+
+
+def test_a_link_out_of_the_folder_is_not_followed(upstream, tmp_path):
+    secret = tmp_path / "secret.jpg"
+    picture(secret)
+    image = upstream / "ADEChallengeData2016/images/training/ADE_train_00000001.jpg"
+    image.unlink()
+    image.symlink_to(secret)
+    with pytest.raises(SourceError, match="link out of"):
+        fetch("ade20k", upstream, tmp_path / "data")
+
+
+def test_missing_pieces_are_named_with_the_layout(upstream, tmp_path):
+    for location, message in (
+        (tmp_path / "nowhere", "is not a folder"),
+        (None, "data.location is not set"),
+        ("s3://bucket/x", "read from folders"),
+    ):
+        with pytest.raises(SourceError, match=message):
+            get("ade20k").fetch(data(location, "ade20k"), 7, tmp_path / "data")
+    (tmp_path / "empty").mkdir()
+    for name in ("ade20k", "lip", "folder"):
+        with pytest.raises(SourceError, match=f"no photographs in .*empty: source {name} expects"):
+            get(name).fetch(data(tmp_path / "empty", name), 7, tmp_path / "data")
+    (upstream / "ADEChallengeData2016/annotations/training/ADE_train_00000002.png").unlink()
+    with pytest.raises(SourceError, match=r"ADE_train_00000002\.jpg has no label map"):
+        fetch("ade20k", upstream, tmp_path / "data")
+    (upstream / "LIP/TrainVal_images/val_images/100034_483681.jpg").unlink()
+    with pytest.raises(SourceError, match=r"val_id\.txt lists 100034_483681 but"):
+        fetch("lip", upstream, tmp_path / "data")
+
+
+def test_plain_folders_are_split_by_name_whatever_else_is_there(tmp_path):
+    for i in range(60):
+        picture(tmp_path / "in" / ("deep" if i % 2 else "") / f"{i:03d}.jpg", seed=i)
+    everything = {photo.id: photo.split for photo in get("folder").photos(fetch("folder", tmp_path / "in", tmp_path))}
+    assert len(everything) == 60
+    assert 1 <= sum(split == "test" for split in everything.values()) <= 15
+    for i in range(0, 60, 3):
+        (tmp_path / "in" / ("deep" if i % 2 else "") / f"{i:03d}.jpg").unlink()
+    fewer = {photo.id: photo.split for photo in get("folder").photos(fetch("folder", tmp_path / "in", tmp_path))}
+    assert fewer == {name: everything[name] for name in fewer}
+
+
+def test_scenes_have_the_working_size_and_the_sources_labels(upstream, tmp_path):
+    fetch("ade20k", upstream, tmp_path / "data")
+    fetch("lip", upstream, tmp_path / "data")
+    chosen = settings(tmp_path, upstream, "ade20k", "lip")
+    counts = parse(chosen, tmp_path / "data", tmp_path / "scenes")
+    assert counts == {("ade20k", "train", "source"): 2, ("ade20k", "test", "source"): 1, ("lip", "train", "source"): 1,
+                      ("lip", "test", "source"): 1}  # fmt: skip
+    scenes = Scenes(tmp_path / "scenes/scenes.arrow")
+    assert scenes[0]["image"].shape == (32, 32, 3)
+    assert (scenes[0]["labels"] == 3).all()
+    assert scenes[0]["parts"] is None
+    assert (scenes[3]["parts"] == 5).all()
+    first = (tmp_path / "scenes/scenes.arrow").read_bytes()
+    parse(chosen, tmp_path / "data", tmp_path / "scenes")
+    assert (tmp_path / "scenes/scenes.arrow").read_bytes() == first
+    limited = parse(settings(tmp_path, upstream, "ade20k", limit=1), tmp_path / "data", tmp_path / "scenes")
+    assert limited.total() == 2
+
+
+def test_a_broken_photograph_is_named_and_the_old_scenes_stay(upstream, tmp_path):
+    fetch("ade20k", upstream, tmp_path / "data")
+    chosen = settings(tmp_path, upstream, "ade20k")
+    parse(chosen, tmp_path / "data", tmp_path / "scenes")
+    before = (tmp_path / "scenes/scenes.arrow").read_bytes()
+    broken = tmp_path / "data/ade20k/ADEChallengeData2016/images/training/ADE_train_00000002.jpg"
+    broken.write_bytes(broken.read_bytes()[:400])
+    with pytest.raises(SourceError, match=r"ADE_train_00000002\.jpg cannot be decoded"):
+        parse(chosen, tmp_path / "data", tmp_path / "scenes")
+    assert (tmp_path / "scenes/scenes.arrow").read_bytes() == before
+    assert listing(tmp_path / "scenes") == {"scenes.arrow"}
+
+
+def test_a_parser_that_is_missing_or_no_network_is_named(upstream, tmp_path):
+    fetch("lip", upstream, tmp_path / "data")
+    with pytest.raises(WeightsError, match=r"parser\.onnx is missing"):
+        parse(settings(tmp_path, upstream, "lip", parser=tmp_path / "parser.onnx"), tmp_path / "data", tmp_path / "scenes")
+    (tmp_path / "parser.onnx").write_bytes(b"no network")
+    with pytest.raises(WeightsError, match="is no ONNX network"):
+        parse(settings(tmp_path, upstream, "lip", parser=tmp_path / "parser.onnx"), tmp_path / "data", tmp_path / "scenes")
+
+
+def test_the_vocabularies_are_those_of_the_data_sets():
+    assert (len(ADE20K), len(LIP)) == (151, 20)
+    assert (ADE20K[1], ADE20K[13], ADE20K[150]) == ("wall", "person", "flag")
+    assert (LIP[13], LIP[18], LIP[19]) == ("face", "left-shoe", "right-shoe")
+
+
+@real
+@pytest.mark.parametrize(("name", "train", "test"), [("ade20k", 399, 119), ("lip", 854, 100)])
+def test_the_real_photographs_are_all_found(name, train, test):
+    splits = [photo.split for photo in get(name).photos(PHOTOS)]
+    assert (splits.count("train"), splits.count("test")) == (train, test)
+
+
+@real
+@pytest.mark.skipif(not PARSER.is_file(), reason=f"{PARSER} is not there")
+def test_unlabelled_people_go_through_the_parser(tmp_path):
+    people = sorted((PHOTOS / "people/images").glob("*"))[:3]
+    for path in people:
+        (tmp_path / "in").mkdir(exist_ok=True)
+        (tmp_path / "in" / path.name).write_bytes(path.read_bytes())
+    fetch("folder", tmp_path / "in", tmp_path / "data")
+    counts = parse(settings(tmp_path, tmp_path, "folder", parser=PARSER), tmp_path / "data", tmp_path / "scenes")
+    assert {by for _, _, by in counts} == {"scene-parser-ade20k.onnx 19af3b7a9084"}
+    scenes = Scenes(tmp_path / "scenes/scenes.arrow")
+    assert all((scene["labels"] == ADE20K.index("person")).mean() > 0.02 for scene in scenes)

@@ -1,0 +1,144 @@
+"""A training killed by SIGKILL gives, taken up again, the very file that an uninterrupted one gives."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from retouch.errors import SourceError
+from retouch.settings import parse
+from retouch.store import Scenes
+from retouch.training.checkpoint import Checkpoints
+from retouch.training.data import Steps, entries
+
+STEPS = 24
+CODE = """
+import sys, time
+from pathlib import Path
+from retouch.settings import load
+from retouch.training import checkpoint, fit
+slow, save = float(sys.argv[1]), checkpoint.Checkpoints.save
+def slowly(self, step, state):
+    save(self, step, state)
+    time.sleep(slow)
+checkpoint.Checkpoints.save = slowly
+fit.train(load(), "sgmmh-om")
+"""
+
+
+def settings_dict(path: Path = Path("params/sample.yaml")) -> dict:
+    raw = yaml.safe_load(path.read_text())
+    raw["train"] |= {"checkpoint_every": 4, "sample_every": 8, "log_every": 2}
+    # dropout is at work from depth 6 on: its randomness must come back too
+    raw["models"]["sgmmh-om"] |= {
+        "steps": STEPS,
+        "batch": 4,
+        "options": {"depth": 6, "width": 4},
+        "benchmarks": ["hscene", "hlip"],
+    }
+    return raw
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory) -> Path:
+    rng = np.random.default_rng(0)
+    path = tmp_path_factory.mktemp("scenes") / "scenes.arrow"
+
+    def row(i: int) -> dict:
+        labels = np.repeat(np.repeat(rng.integers(1, 5, (2, 2)), 16, 0), 16, 1).astype(np.uint8)
+        image = np.repeat(np.repeat(rng.integers(0, 256, (8, 8, 3)), 8, 0), 8, 1)[:32, :32].astype(np.uint8)
+        return {"id": f"sample/{i}", "source": "sample", "photo": f"p{i}", "split": "test" if i % 5 == 0 else "train",
+                "height": 32, "width": 32, "image": image, "labels": labels, "parts": labels if i % 2 else None}  # fmt: skip
+
+    Scenes.write(path, (row(i) for i in range(30)))
+    return path
+
+
+def project(folder: Path, scenes: Path) -> dict[str, str]:
+    (folder / "scenes").mkdir(parents=True)
+    (folder / "scenes" / "scenes.arrow").symlink_to(scenes)
+    (folder / "params.yaml").write_text(yaml.safe_dump(settings_dict()))
+    return os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db", "OMP_NUM_THREADS": "1"}
+
+
+def run(folder: Path, environment: dict[str, str], slow: float = 0) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", CODE, str(slow)]
+    return subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def test_killed_and_taken_up_again_it_ends_with_the_same_bytes(scenes, tmp_path):
+    plain = project(tmp_path / "whole", scenes)
+    torn = project(tmp_path / "torn", scenes)
+    whole = run(tmp_path / "whole", plain)
+    victim = run(tmp_path / "torn", torn, slow=1.0)
+    states = tmp_path / "torn" / ".checkpoints" / "sgmmh-om"
+    deadline = time.monotonic() + 240
+    while len(list(states.glob("*/*.pt"))) < 2:
+        assert time.monotonic() < deadline, "no state was written"
+        assert victim.poll() is None, victim.stdout.read()
+        time.sleep(0.05)
+    victim.send_signal(signal.SIGKILL)
+    victim.wait()
+    left = sorted(states.glob("*/*.pt"))
+    left[-1].write_bytes(left[-1].read_bytes()[:1000])  # as if the disk had lost its end
+    (left[-1].parent / ".00000099.pt.1.partial").write_bytes(b"half")
+    again = run(tmp_path / "torn", torn)
+    output, expected = again.communicate()[0], whole.communicate()[0]
+    assert (again.returncode, whole.returncode) == (0, 0), output + expected
+    assert "is damaged" in output
+    for name in ("model.safetensors", "curves.csv"):
+        one, other = (tmp_path / which / "artifacts" / "sgmmh-om" / name for which in ("whole", "torn"))
+        assert one.read_bytes() == other.read_bytes(), name
+    assert not states.exists() or not list(states.iterdir())
+    rows = (tmp_path / "torn/artifacts/sgmmh-om/curves.csv").read_text().splitlines()
+    assert [row.split(",")[0] for row in rows[1:]] == [str(step) for step in range(2, STEPS + 1, 2)]
+
+
+def test_batches_depend_on_their_step_alone_and_see_every_scene_once_an_epoch(scenes):
+    settings = parse(settings_dict())
+    store = Scenes(scenes)
+    learn, watch = entries(store, settings, settings.models["sgmmh-om"])
+    assert {entry.id.partition("/")[0] for entry in learn} == {"hscene", "hlip"}
+    assert not {store[entry.index]["photo"] for entry in learn} & {store[entry.index]["photo"] for entry in watch}
+    assert all(store[entry.index]["split"] == "train" for entry in learn + watch)
+    steps = Steps(store, learn, 4, seed=7)
+    assert steps[11]["ids"] == Steps(store, learn, 4, seed=7)[11]["ids"]
+    assert steps[11]["ids"] != Steps(store, learn, 4, seed=8)[11]["ids"]
+    seen = [identity for step in range(len(learn)) for identity in steps[step]["ids"]]
+    assert {identity: seen.count(identity) for identity in seen} == {entry.id: 4 for entry in learn}
+    shares = [Steps(store, learn, 4, 7, rank, 2)[3]["ids"] for rank in (0, 1)]
+    assert sorted(shares[0] + shares[1]) == sorted(steps[3]["ids"])
+
+
+def test_a_benchmark_without_labels_is_told(scenes):
+    raw = settings_dict()
+    raw["data"]["sources"].append("folder")
+    raw["synthesize"]["benchmarks"]["hlip"]["sources"] = ["folder"]
+    settings = parse(raw)
+    with pytest.raises(SourceError, match="hlip has no training scenes with 'parts' in folder"):
+        entries(Scenes(scenes), settings, settings.models["sgmmh-om"])
+
+
+def test_the_last_two_states_are_kept_and_nothing_is_unpickled(tmp_path):
+    states = Checkpoints(tmp_path / "states")
+    for step in (1, 2, 3):
+        states.save(step, {"step": step, "module": {"w": torch.ones(2)}, "rows": [{"step": 1, "loss": 0.5}]})
+    assert sorted(path.name for path in (tmp_path / "states").iterdir()) == ["00000002.pt", "00000003.pt"]
+    assert states.latest()["step"] == 3
+
+    class Harmful:
+        def __reduce__(self):
+            return (json.dumps, ({},))
+
+    torch.save({"step": 9, "harm": Harmful()}, tmp_path / "states" / "00000009.pt")
+    assert states.latest()["step"] == 3
+    states.clear()
+    assert states.latest() is None

@@ -1,0 +1,97 @@
+"""Pictures as cameras and people really save them."""
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from PIL import Image
+
+from retouch.errors import SourceError
+from retouch.images import contact_sheet, encode, open_picture, read_image, read_labels, resize_labels, to_tensor, to_uint8
+
+
+@given(hnp.arrays(np.uint8, st.tuples(st.integers(1, 3), st.integers(1, 9), st.integers(1, 9), st.just(3))))
+def test_bytes_survive_the_way_to_tensors_and_back(pictures):
+    tensor = to_tensor(pictures)
+    assert tensor.shape == (pictures.shape[0], 3, *pictures.shape[1:3])
+    assert tensor.min() >= 0
+    assert tensor.max() <= 1
+    np.testing.assert_array_equal(to_uint8(tensor), pictures)
+    np.testing.assert_array_equal(to_uint8(to_tensor(pictures[..., 0])), pictures[..., 0])
+
+
+def test_a_photograph_turned_by_its_exif_tag_stands_upright(tmp_path):
+    upright = np.zeros((40, 20, 3), np.uint8)
+    upright[:20, :, 0] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned: rotate by 270° to show
+    Image.fromarray(np.rot90(upright).copy()).save(tmp_path / "turned.jpg", exif=exif, quality=95)
+    found = read_image(tmp_path / "turned.jpg")
+    assert found.shape == (40, 20, 3)
+    assert np.abs(found.astype(int) - upright).mean() < 8
+
+
+def test_cmyk_grey_palette_and_transparent_pictures_become_rgb(tmp_path):
+    colour = np.full((6, 5, 3), (200, 40, 90), np.uint8)
+    Image.fromarray(colour).convert("CMYK").save(tmp_path / "cmyk.jpg", quality=100)
+    assert np.abs(read_image(tmp_path / "cmyk.jpg").astype(int) - colour).max() < 12
+    Image.fromarray(colour).convert("P").save(tmp_path / "palette.png")
+    assert read_image(tmp_path / "palette.png").shape == (6, 5, 3)
+    Image.fromarray(colour[..., 0]).save(tmp_path / "grey.png")
+    assert (read_image(tmp_path / "grey.png") == 200).all()
+    clear = np.dstack([colour, np.zeros((6, 5), np.uint8)])
+    Image.fromarray(clear).save(tmp_path / "clear.png")
+    assert (read_image(tmp_path / "clear.png") == 255).all()
+
+
+def test_sixteen_bits_are_scaled_not_cut(tmp_path):
+    deep = np.linspace(0, 65535, 30).reshape(5, 6).astype(np.uint16)
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    found = read_image(tmp_path / "deep.png")
+    assert np.abs(found[..., 0].astype(int) - np.rint(deep / 257)).max() <= 1
+
+
+@pytest.mark.parametrize("content", [b"", b"not a picture", None])
+def test_what_is_no_picture_is_named(tmp_path, content):
+    path = tmp_path / "photo.jpg"
+    if content is None:
+        buffer = io.BytesIO()
+        Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)).save(buffer, "jpeg")
+        content = buffer.getvalue()[:600]
+    path.write_bytes(content)
+    with pytest.raises(SourceError, match=r"photo\.jpg cannot be decoded.*replace or remove it"):
+        read_image(path)
+    with pytest.raises(SourceError, match="missing"):
+        read_image(tmp_path / "none.jpg")
+
+
+def test_a_bomb_is_refused(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(SourceError, match="cannot be decoded"):
+        open_picture(encode(np.zeros((40, 40, 3), np.uint8)), "upload")
+
+
+def test_label_maps_must_fit_their_photograph_and_vocabulary(tmp_path):
+    Image.fromarray(np.full((10, 20), 7, np.uint8)).save(tmp_path / "labels.png")
+    assert (read_labels(tmp_path / "labels.png", (10, 20), 150) == 7).all()
+    with pytest.raises(SourceError, match="20×10 px but its photograph is 10×20"):
+        read_labels(tmp_path / "labels.png", (20, 10), 150)
+    with pytest.raises(SourceError, match="class 7, above the last class 5"):
+        read_labels(tmp_path / "labels.png", (10, 20), 5)
+    with pytest.raises(SourceError, match="missing"):
+        read_labels(tmp_path / "none.png", (10, 20), 5)
+
+
+def test_labels_are_never_mixed_by_resizing(rng):
+    labels = rng.choice(np.array([0, 3, 150], np.uint8), (37, 23))
+    assert set(np.unique(resize_labels(labels, 16, 50))) <= {0, 3, 150}
+
+
+def test_a_contact_sheet_shows_every_picture(rng):
+    pictures = [rng.integers(0, 255, (8, 8, 3), dtype=np.uint8) for _ in range(5)]
+    sheet = contact_sheet([pictures[:3], pictures[3:]], gap=2)
+    np.testing.assert_array_equal(sheet[2:10, 2:10], pictures[0])
+    np.testing.assert_array_equal(sheet[12:20, 12:20], pictures[4])
