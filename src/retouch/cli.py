@@ -79,7 +79,7 @@ def weights(
     mirror: Annotated[Path | None, typer.Option(help="A folder that already holds the files.")] = None,
 ) -> None:
     """Fetch pretrained weights to weights/, pinned by SHA-256, from the first origin that answers."""
-    from retouch.sources import weights
+    from retouch import weights
 
     for name in names or weights.CATALOGUE:
         console.print(f"{name}: {weights.fetch(name, mirror=mirror)}")

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "retouch"
 REACHABLE_SECONDS = 3.0
+REMEDY = "start that server, or unset MLFLOW_TRACKING_URI to use mlflow.db in the project's folder"
 DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
@@ -89,14 +90,10 @@ def _check_reachable(address: str) -> None:
         urllib.request.urlopen(request, timeout=REACHABLE_SECONDS).close()
     except urllib.error.HTTPError as error:
         if error.code >= 500:
-            raise TrackingError(f"MLflow at {address} answers {error.code} {error.reason}: {_remedy()}") from None
+            raise TrackingError(f"MLflow at {address} answers {error.code} {error.reason}: {REMEDY}") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
-        raise TrackingError(f"MLflow at {address} cannot be reached ({reason}): {_remedy()}") from None
-
-
-def _remedy() -> str:
-    return "start that server, or unset MLFLOW_TRACKING_URI to use mlflow.db in the project's folder"
+        raise TrackingError(f"MLflow at {address} cannot be reached ({reason}): {REMEDY}") from None
 
 
 @contextmanager
@@ -130,7 +127,7 @@ def translated(address: str | None = None) -> Iterator[None]:
         if type(error).__module__.partition(".")[0] not in ("mlflow", "requests", "urllib3", "sqlalchemy", "sqlite3"):
             raise
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise TrackingError(f"MLflow at {address or uri()}: {first.rstrip('.')}; {_remedy()}") from error
+        raise TrackingError(f"MLflow at {address or uri()}: {first.rstrip('.')}; {REMEDY}") from error
 
 
 def experiment() -> str:
@@ -182,8 +179,6 @@ def run(name: str, digest: str, params: Mapping[str, Any]) -> str:
             store.update_run(known, status="RUNNING")
             return known
         tags = lineage() | {"retouch.model": name, "retouch.digest": digest}
-        if "git_commit" in tags:
-            tags["mlflow.source.git.commit"] = tags["git_commit"]  # the name MLflow's own pages show
         created: str = store.create_run(where, tags=tags, run_name=name).info.run_id
         store.log_batch(created, params=[Param(key, str(value)[:6000]) for key, value in _flat(params)])
         return created

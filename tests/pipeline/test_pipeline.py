@@ -139,7 +139,7 @@ def test_a_failed_gate_stops_training(by_dvc):
 
 def test_a_second_pipeline_in_the_workspace_is_refused(by_flow):
     holder = subprocess.Popen(
-        [sys.executable, "-c", "from flows.lease import lease\nwith lease():\n    print('held', flush=True)\n    input()"],
+        [sys.executable, "-c", "from flows.workspace import lease\nwith lease():\n    print('held', flush=True)\n    input()"],
         cwd=by_flow.folder,
         env=os.environ | {"PYTHONPATH": f"{by_flow.folder}/src:{by_flow.folder}"},
         stdin=subprocess.PIPE,

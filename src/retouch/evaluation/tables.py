@@ -73,20 +73,3 @@ def markdown(benchmark: str, results: dict[str, dict[str, Any]]) -> str:
         for row in rows
     ]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *body))
-
-
-def summary(models: list[str], reports: Path = REPORTS) -> list[dict[str, Any]]:
-    """The short table for the end of a run: a row a model and benchmark, composite and harmonized MSE, ratio, PSNR."""
-    return [
-        {
-            "model": name,
-            "benchmark": benchmark,
-            "composite_mse": part["composite"]["mse"],
-            "harmonized_mse": part["harmonized"]["mse"],
-            "mse_ratio": part["mse_ratio"],
-            "composite_psnr": part["composite"]["psnr"],
-            "harmonized_psnr": part["harmonized"]["psnr"],
-        }
-        for name, result in read(models, reports).items()
-        for benchmark, part in result["benchmarks"].items()
-    ]

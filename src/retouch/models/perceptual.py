@@ -8,7 +8,7 @@ from typing import Any, Literal
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from retouch.sources import weights
+from retouch import weights
 
 BACKBONES = {"vgg": "vgg16-features", "alex": "alexnet-features"}
 

@@ -1,0 +1,110 @@
+"""The catalogue of pretrained weights: only the pinned tensors are ever kept or used, wherever they come from."""
+
+import io
+import pickle
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import save_file
+
+from retouch import weights
+from retouch.errors import WeightsError
+from retouch.models import perceptual
+
+SHARED = Path("../shared/weights")
+shared = pytest.mark.skipif(not SHARED.is_dir(), reason="../shared/weights is not there")
+TENSORS = {"0.weight": np.arange(8, dtype=np.float32).reshape(2, 1, 2, 2), "0.bias": np.zeros(2, np.float32)}
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """A catalogue with one small entry, whose origins are out of reach."""
+    entry = replace(
+        weights.CATALOGUE["alexnet-features"],
+        layers=(0,),
+        digests=frozenset({weights.tensors_digest(TENSORS)}),
+        url="http://127.0.0.1:9/small-00000000.pth",
+        package="retouch-no-such-package==0.0.0",
+    )
+    monkeypatch.setattr(weights, "CATALOGUE", {"small": entry})
+    monkeypatch.setattr(weights, "_packaged", lambda wanted: (_ for _ in ()).throw(WeightsError("no such package")))
+    return entry
+
+
+def mirror(folder: Path, tensors: dict[str, np.ndarray]) -> Path:
+    folder.mkdir(exist_ok=True)
+    torch.save({f"features.{key}": torch.from_numpy(value) for key, value in tensors.items()}, folder / "file.pth")
+    return folder
+
+
+def test_every_entry_names_its_licence_use_and_origins():
+    for entry in weights.CATALOGUE.values():
+        assert entry.licence
+        assert entry.use
+        assert entry.url.startswith("https://")
+        assert all(len(digest) == 64 for digest in entry.digests)
+
+
+def test_a_mirror_with_the_pinned_tensors_is_taken(small, tmp_path):
+    assert not weights.available("small", tmp_path)
+    kept = weights.fetch("small", tmp_path, mirror(tmp_path / "mirror", TENSORS))
+    assert kept == weights.path("small", tmp_path)
+    assert weights.available("small", tmp_path)
+    assert weights.fetch("small", tmp_path) == kept  # what is there is not fetched again
+
+
+def test_other_tensors_are_refused_and_every_origin_is_told(small, tmp_path):
+    other = mirror(tmp_path / "mirror", TENSORS | {"0.bias": np.ones(2, np.float32)})
+    with pytest.raises(
+        WeightsError, match=r"no file there holds.*127\.0\.0\.1:9.*not reached.*no such package.*--mirror FOLDER"
+    ):
+        weights.fetch("small", tmp_path, other)
+    assert not weights.available("small", tmp_path)
+
+
+def test_a_file_with_other_tensors_or_damage_is_never_used(small, tmp_path):
+    with pytest.raises(WeightsError, match="missing: run `retouch weights small`"):
+        weights.path("small", tmp_path)
+    save_file(TENSORS | {"0.bias": np.ones(2, np.float32)}, tmp_path / "small.safetensors")
+    with pytest.raises(WeightsError, match="other tensors"):
+        weights.path("small", tmp_path)
+    (tmp_path / "small.safetensors").write_bytes(b"damaged")
+    with pytest.raises(WeightsError, match="damaged"):
+        weights.path("small", tmp_path)
+    with pytest.raises(WeightsError, match="there are small"):
+        weights.fetch("large", tmp_path)
+
+
+def test_pickles_that_hold_more_than_arrays_are_refused():
+    class Harmful:
+        def __reduce__(self):
+            return (print, ("run",))
+
+    with pytest.raises(pickle.UnpicklingError, match="print"):
+        weights._Arrays(io.BytesIO(pickle.dumps(Harmful()))).load()
+
+
+@shared
+@pytest.mark.parametrize(("name", "backbone"), [("vgg16-features", "vgg"), ("alexnet-features", "alex")])
+def test_the_real_weights_make_lpips_a_distance_with_a_gradient(name, backbone, tmp_path, rng):
+    weights.fetch(name, tmp_path, SHARED)
+    distance = perceptual.lpips(backbone, tmp_path)
+    picture = torch.from_numpy(rng.random((2, 3, 64, 64), np.float32))
+    changed = (
+        (picture + 0.2 * torch.from_numpy(rng.standard_normal(picture.shape).astype(np.float32))).clamp(0, 1).requires_grad_()
+    )
+    assert (distance(picture, picture) == 0).all()
+    value = distance(changed, picture)
+    assert value.shape == (2,)
+    assert (value > 0.01).all()
+    value.sum().backward()
+    assert changed.grad.abs().sum() > 0
+
+
+def test_without_weights_there_is_no_lpips(tmp_path):
+    assert not perceptual.available("vgg", tmp_path)
+    with pytest.raises(WeightsError, match="retouch weights vgg16-features"):
+        perceptual.lpips("vgg", tmp_path)
