@@ -63,6 +63,17 @@ def use(
 
 
 @app.command(rich_help_panel=DATA)
+def sources() -> None:
+    """The sources of photographs: licence, size and official layout."""
+    from retouch.sources import SOURCES, get
+
+    table = Table("source", "licence", "size", "layout", box=None, header_style="bold")
+    for source in map(get, sorted(SOURCES)):
+        table.add_row(source.name, source.licence, source.size, source.layout)
+    console.print(table)
+
+
+@app.command(rich_help_panel=DATA)
 def download() -> None:
     """Bring the photographs in data.sources to data/ and note the snapshot in data.dvc."""
     settings = load()

@@ -139,6 +139,7 @@ def _habits() -> Any:
                 trainer.precision_plugin.load_state_dict(self.state["precision"])
 
         def on_train_batch_end(self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+            module.average()  # here, because Lightning calls the module's own hook after this one: the state must hold it
             step, last = module.step, module.step == self.chosen.steps
             if self.until is not None and time.monotonic() > self.until:
                 trainer.should_stop = last = True

@@ -67,18 +67,18 @@ class Training(pl.LightningModule):
         """Adam, with the betas of the settings."""
         return torch.optim.Adam(self.model.parameters(), lr=self.settings.learning_rate, betas=self.settings.betas)
 
-    def on_train_batch_end(self, *_: Any) -> None:
+    @torch.no_grad()
+    def average(self) -> None:
         """Move the averaged weights a little towards the present ones."""
         if self.averaged is self.model:
             return
         # early weights are worth little: the average forgets them faster
         decay = min(self.settings.ema, self.step / (self.step + 10))
-        with torch.no_grad():
-            for mean, now in zip(self.averaged.state_dict().values(), self.model.state_dict().values(), strict=True):
-                if mean.is_floating_point():
-                    mean.lerp_(now.to(mean), 1 - decay)
-                else:
-                    mean.copy_(now)
+        for mean, now in zip(self.averaged.state_dict().values(), self.model.state_dict().values(), strict=True):
+            if mean.is_floating_point():
+                mean.lerp_(now.to(mean), 1 - decay)
+            else:
+                mean.copy_(now)
 
     @torch.no_grad()
     def watch(self, batches: list[dict[str, Any]]) -> tuple[float, Batch, Result]:
