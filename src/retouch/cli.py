@@ -67,7 +67,8 @@ def sources() -> None:
     """The sources of photographs: licence, size and official layout."""
     from retouch.sources import SOURCES, get
 
-    table = Table("source", "licence", "size", "layout", box=None, header_style="bold")
+    table = Table("source", "licence", "size", box=None, header_style="bold")
+    table.add_column("layout", overflow="fold")
     for source in map(get, sorted(SOURCES)):
         table.add_row(source.name, source.licence, source.size, source.layout)
     console.print(table)

@@ -1,0 +1,112 @@
+"""DVC driven from here, without Prefect."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from small_project import PROJECT, STAGES
+from small_project import dvc as run_dvc
+
+from flows import dvc, workspace
+from retouch.errors import BusyError
+
+
+def silent(line: str) -> None:
+    pass
+
+
+def test_stages_come_from_dvc_each_after_what_it_needs(project: Path):
+    stages = dvc.stages()
+    assert sorted(stage.name for stage in stages) == STAGES
+    seen: set[str] = set()
+    for stage in stages:
+        assert seen.issuperset(stage.needs)
+        seen.add(stage.name)
+    assert {stage.name: stage.needs for stage in stages}["report"] == ("register@idih", "register@sgmmh-om")
+
+
+def test_every_stage_of_the_real_pipeline_is_there(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(PROJECT)
+    listed = run_dvc("stage", "list", "--name-only", cwd=PROJECT).split()
+    assert sorted(stage.name for stage in dvc.stages()) == sorted(listed)
+
+
+def test_a_stage_runs_once_and_its_lines_are_heard(project: Path):
+    heard: list[str] = []
+    first = dvc.reproduce("parse", heard.append)
+    assert first.changed
+    assert "parsing" in heard
+    assert (project / "scenes").read_text() == "photographs"
+    assert not dvc.reproduce("parse", silent).changed
+    assert dvc.reproduce("parse", silent, force=True).changed
+    assert "parse" not in dvc.outdated()
+    assert "train@idih" in dvc.outdated()
+
+
+def test_a_failure_is_the_stages_own_line(project: Path):
+    (project / "fail-idih").touch()
+    dvc.reproduce("parse", silent)
+    with pytest.raises(dvc.StageError) as caught:
+        dvc.reproduce("train@idih", silent)
+    assert str(caught.value) == "stage train@idih: idih is broken: mend it"
+
+
+def test_a_folder_without_dvc_and_a_broken_graph_are_named(tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch):
+    (project / "dvc.yaml").write_text("stages:\n  parse:\n    cmd: [\n")
+    with pytest.raises(dvc.StageError, match=r"dvc\.yaml"):
+        dvc.stages()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(dvc.StageError, match="not inside of a DVC repository"):
+        dvc.stages()
+
+
+def test_an_interrupted_stage_leaves_nothing_running(project: Path):
+    (project / "slow-idih").touch()
+    dvc.reproduce("parse", silent)
+
+    def interrupt(line: str) -> None:
+        if line == "idih: step 1":
+            while not (project / "sleeper").exists() or not (project / "sleeper").read_text().strip():
+                time.sleep(0.05)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        dvc.reproduce("train@idih", interrupt)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((project / "sleeper").read_text()), 0)
+    assert not (project / "artifacts-idih").exists()
+
+
+def test_one_pipeline_a_workspace(project: Path):
+    with (
+        workspace.lease(),
+        pytest.raises(BusyError, match=rf"process {os.getpid()}.*wait for it, or stop it"),
+        workspace.lease(),
+    ):
+        pass
+    with workspace.lease():
+        assert (project / ".retouch" / "lock").read_text() == str(os.getpid())
+
+
+def test_the_lease_works_in_the_projects_root(project: Path, monkeypatch: pytest.MonkeyPatch):
+    (project / "below").mkdir()
+    monkeypatch.chdir(project / "below")
+    with workspace.lease():
+        assert Path.cwd() == project
+    assert Path.cwd() == project / "below"
+
+
+def test_up_to_date_wants_the_models_judged_in_this_registry(done: Path, monkeypatch: pytest.MonkeyPatch):
+    project = done
+    (project / ".retouch").mkdir()
+    assert workspace.up_to_date(promote=False)
+    assert not workspace.up_to_date()
+    (project / "mlflow.db").touch()
+    workspace.note_judged()
+    assert workspace.up_to_date()
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://elsewhere:5000")
+    assert not workspace.up_to_date()
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    (project / "mlflow.db").unlink()
+    assert not workspace.up_to_date()
