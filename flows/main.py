@@ -51,7 +51,7 @@ def _stop(number: int, frame: object) -> None:
 
 
 def _run(force: bool, promote: bool) -> int:
-    began, console = time.monotonic(), Console()
+    began, console = time.monotonic(), Console(width=None if sys.stdout.isatty() else 120)
     os.chdir(tracking.root())
     settings = params.load()
     if not Path("data").exists():
@@ -63,8 +63,9 @@ def _run(force: bool, promote: bool) -> int:
     show.console = console
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    if "PREFECT_API_URL" not in os.environ and not (Path.home() / ".prefect").exists():
+    if "PREFECT_API_URL" not in os.environ and not (Path.home() / ".prefect" / "profiles.toml").exists():
         os.environ.setdefault("PREFECT_HOME", str(Path(workspace.STATE / "prefect").resolve()))
+    console.print("starting Prefect's temporary server", style="dim")
     from flows.pipeline import PipelineError, pipeline
 
     try:
@@ -78,7 +79,9 @@ def _run(force: bool, promote: bool) -> int:
 
 def _print(console: Console, summary: Summary, models: list[str], seconds: float) -> None:
     console.print()
-    console.print(table(summary, models))
+    shown = table(summary, models)
+    if shown.row_count:
+        console.print(shown)
     for name, reasons in summary.reasons.items():
         if not summary.promoted[name].startswith("promoted"):
             console.print(f"{name}: {reasons}", style="dim", highlight=False, soft_wrap=True)

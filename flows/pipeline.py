@@ -107,6 +107,7 @@ def run_gate(summary: Summary) -> None:
 
 def _went_well(state: State[Any], name: str, summary: Summary) -> bool:
     if not state.is_completed():
+        show.failed()
         summary.failed[name] = state.message or f"{name} failed"
     return state.is_completed()
 

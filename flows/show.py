@@ -8,8 +8,9 @@ from flows.dvc import Done
 
 console: Console | None = None
 CHATTER = (
-    *("Running stage ", "Updating lock file ", "Generating lock file", "To track the changes ", "To enable auto staging"),
-    *("Use `dvc push`", "Stage '", "> ", "git add ", "ERROR: failed to reproduce", "'data.dvc' didn't change"),
+    *("Running stage ", "Updating lock file ", "Generating lock file", "To track the changes "),
+    *("To enable auto staging", "dvc config core.autostage"),
+    *("Use `dvc push`", "Stage '", "> ", "git add ", "ERROR: failed to reproduce", "error: ", "'data.dvc' didn't change"),
 )
 
 
@@ -21,9 +22,16 @@ def stage(name: str, number: int | None = None, total: int | None = None) -> Non
 
 
 def line(name: str, text: str) -> None:
-    """A stage's own line; DVC's housekeeping is left out."""
+    """A stage's own line; DVC's housekeeping, and the error that is told at the end, are left out."""
     if console and text.strip() and not text.strip().startswith(CHATTER):
-        console.print(f"         {text.strip().removeprefix(f'{name}: ')}", markup=False, highlight=False, soft_wrap=True)
+        shown = text.strip().removeprefix(f"{name.partition('@')[2] or name}: ")
+        console.print(f"         {shown}", markup=False, highlight=False, soft_wrap=True)
+
+
+def failed() -> None:
+    """A stage failed; why is told at the end."""
+    if console:
+        console.print("         [red]failed[/]", highlight=False)
 
 
 def done(result: Done) -> None:

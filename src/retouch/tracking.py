@@ -37,6 +37,7 @@ DEFAULTS = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 """Of MLflow's own environment variables, where the user sets none."""
 
@@ -74,11 +75,11 @@ def _client(address: str) -> MlflowClient:
         _check_reachable(address)
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
-    for noisy in ("mlflow", "alembic"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
     with translated(address), _alone(address):
         from mlflow import MlflowClient
 
+        for noisy in ("mlflow", "alembic"):  # only now: importing MLflow sets its own levels
+            logging.getLogger(noisy).setLevel(logging.WARNING)
         made = MlflowClient(address)
         made.get_experiment_by_name(EXPERIMENT)
     return made
@@ -132,12 +133,12 @@ def translated(address: str | None = None) -> Iterator[None]:
 
 def experiment() -> str:
     """The id of the experiment `retouch`, created when absent; local stores keep its artifacts in mlartifacts/."""
-    store, address = client(), uri()
-    with translated(), _alone(address):
+    store = client()
+    with translated(), _alone(uri()):
         found = store.get_experiment_by_name(EXPERIMENT)
         if found is None:
             try:
-                return str(store.create_experiment(EXPERIMENT, _artifacts(address)))
+                return str(store.create_experiment(EXPERIMENT, _artifacts(uri())))
             except Exception:
                 found = store.get_experiment_by_name(EXPERIMENT)  # a server's other client was quicker
                 if found is None:
@@ -162,7 +163,7 @@ def find(digest: str) -> str | None:
 def _find(where: str, digest: str) -> str | None:
     with translated():
         runs = client().search_runs([where], f"tags.`retouch.digest` = '{digest}'", max_results=1)
-        return runs[0].info.run_id if runs else None
+    return runs[0].info.run_id if runs else None
 
 
 def run(name: str, digest: str, params: Mapping[str, Any]) -> str:
@@ -194,17 +195,16 @@ def log_metrics(run_id: str, metrics: Mapping[str, float], step: int = 0) -> Non
     """Log scalar metrics at a training step."""
     from mlflow.entities import Metric
 
-    now = int(time.time() * 1000)
+    points = [Metric(key, float(value), int(time.time() * 1000), step) for key, value in metrics.items()]
     with translated():
-        client().log_batch(run_id, metrics=[Metric(key, float(value), now, step) for key, value in metrics.items()])
+        client().log_batch(run_id, metrics=points)
 
 
 def log_picture(run_id: str, name: str, picture: np.ndarray) -> None:
     """Keep a uint8 H×W×3 (or H×W) picture with the run as the PNG `name`, such as `samples/000200`."""
     target = Path(f"{name.removesuffix('.png')}.png")
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / target.name
-        file.write_bytes(encode(picture))
+        (file := Path(folder) / target.name).write_bytes(encode(picture))
         log_files(run_id, [file], "" if target.parent == Path() else str(target.parent))
 
 
@@ -222,8 +222,7 @@ def lineage() -> dict[str, str]:
     """
     folder = root()
     found: dict[str, str] = {}
-    commit = _git(folder, "rev-parse", "HEAD")
-    if commit:
+    if commit := _git(folder, "rev-parse", "HEAD"):
         changed = _git(folder, "status", "--porcelain", "--untracked-files=no", "--", ".", ":!data.dvc", ":!dvc.lock")
         found |= {"git_commit": commit, "git_dirty": str(bool(changed)).lower()}
     if (folder / "data.dvc").exists():

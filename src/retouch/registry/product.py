@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import math
+from contextlib import redirect_stderr
 from typing import TYPE_CHECKING, Any
 
 from retouch.registry import CHAMPION, PRODUCT
@@ -37,7 +39,8 @@ def refresh(store: MlflowClient, test_set: str | None = None) -> int | None:
             if serving.tags.get(key) != value:
                 store.set_model_version_tag(PRODUCT, str(serving.version), key, value)
         return number(serving)
-    copy = store.copy_model_version(f"models:/{best.name}/{best.version}", PRODUCT)
+    with redirect_stderr(io.StringIO()):  # MLflow tells of every copy there
+        copy = store.copy_model_version(f"models:/{best.name}/{best.version}", PRODUCT)
     for key, value in (origin | figures).items():
         store.set_model_version_tag(PRODUCT, str(copy.version), key, value)
     crown(store, PRODUCT, int(copy.version), number(serving))
