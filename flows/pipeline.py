@@ -13,13 +13,13 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas import State
 from prefect.states import Failed
 
-from flows import dvc, show, workspace
+from flows import bridge, show, workspace
 from flows.summary import Summary
 from retouch import settings as params
 from retouch.errors import RetouchError
 
 
-class PipelineError(dvc.StageError):
+class PipelineError(bridge.StageError):
     """Some stages failed; `summary` holds what became of the others."""
 
     def __init__(self, summary: Summary) -> None:
@@ -28,7 +28,7 @@ class PipelineError(dvc.StageError):
 
 
 @task(name="stage", task_run_name="{name}", cache_policy=NO_CACHE, retries=0)
-def run_stage(name: str, force: bool = False) -> dvc.Done | State:
+def run_stage(name: str, force: bool = False) -> bridge.Done | State:
     """Bring one stage of dvc.yaml up to date; DVC is the only cache. A failure is a state with the stage's one line."""
     logger = get_run_logger()
 
@@ -37,7 +37,7 @@ def run_stage(name: str, force: bool = False) -> dvc.Done | State:
         show.line(name, line)
 
     try:
-        return dvc.reproduce(name, say, force)
+        return bridge.reproduce(name, say, force)
     except RetouchError as error:
         return Failed(message=str(error))
 
@@ -70,8 +70,8 @@ def judge_product() -> int | State | None:
 
 def run_stages(summary: Summary, force: bool) -> None:
     """Run what is not up to date; a failure stops only the stages that need its outputs."""
-    stages = dvc.stages()
-    outdated = dvc.outdated()
+    stages = bridge.stages()
+    outdated = bridge.outdated()
     for number, stage in enumerate(stages, 1):
         if lost := [need for need in stage.needs if need in summary.failed or need in summary.left_out]:
             summary.left_out[stage.name] = lost[0]
@@ -82,7 +82,7 @@ def run_stages(summary: Summary, force: bool) -> None:
         show.stage(stage.name, number, len(stages))
         state = run_stage(stage.name, force, return_state=True)
         if _went_well(state, stage.name, summary):
-            done = cast(dvc.Done, state.result())
+            done = cast(bridge.Done, state.result())
             show.done(done)
             if done.changed:
                 summary.seconds[stage.name] = done.seconds

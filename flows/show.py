@@ -4,7 +4,7 @@ import time
 
 from rich.console import Console
 
-from flows.dvc import Done
+from flows.bridge import Done
 
 console: Console | None = None
 CHATTER = (

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import chdir, contextmanager
 from pathlib import Path
 
-from flows import dvc
+from flows import bridge
 from retouch import tracking
 from retouch.errors import BusyError
 from retouch.files import sha256_file, write_json
@@ -38,7 +38,7 @@ def lease() -> Iterator[None]:
 
 def up_to_date(promote: bool = True) -> bool:
     """Whether no stage has anything to do and, with `promote`, the models of now have been judged in this registry."""
-    return (not promote or _stamp() == _judged()) and not dvc.outdated()
+    return (not promote or _stamp() == _judged()) and not bridge.outdated()
 
 
 def note_judged() -> None:
@@ -50,9 +50,9 @@ def note_judged() -> None:
 def _stamp() -> dict[str, str] | None:
     address = tracking.uri()
     store = Path(address.removeprefix("sqlite:///")) if address.startswith("sqlite:///") else None
-    if not dvc.LOCK.exists() or (store is not None and not store.exists()):
+    if not bridge.LOCK.exists() or (store is not None and not store.exists()):
         return None
-    return {"dvc_lock_sha256": sha256_file(dvc.LOCK), "params_sha256": sha256_file(Path("params.yaml")), "registry": address}
+    return {"dvc_lock_sha256": sha256_file(bridge.LOCK), "params_sha256": sha256_file(Path("params.yaml")), "registry": address}
 
 
 def _judged() -> dict[str, str]:

@@ -8,7 +8,7 @@ import pytest
 from small_project import PROJECT, STAGES
 from small_project import dvc as run_dvc
 
-from flows import dvc, workspace
+from flows import bridge, workspace
 from retouch.errors import BusyError
 
 
@@ -17,7 +17,7 @@ def silent(line: str) -> None:
 
 
 def test_stages_come_from_dvc_each_after_what_it_needs(project: Path):
-    stages = dvc.stages()
+    stages = bridge.stages()
     assert sorted(stage.name for stage in stages) == STAGES
     seen: set[str] = set()
     for stage in stages:
@@ -29,41 +29,41 @@ def test_stages_come_from_dvc_each_after_what_it_needs(project: Path):
 def test_every_stage_of_the_real_pipeline_is_there(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(PROJECT)
     listed = run_dvc("stage", "list", "--name-only", cwd=PROJECT).split()
-    assert sorted(stage.name for stage in dvc.stages()) == sorted(listed)
+    assert sorted(stage.name for stage in bridge.stages()) == sorted(listed)
 
 
 def test_a_stage_runs_once_and_its_lines_are_heard(project: Path):
     heard: list[str] = []
-    first = dvc.reproduce("parse", heard.append)
+    first = bridge.reproduce("parse", heard.append)
     assert first.changed
     assert "parsing" in heard
     assert (project / "scenes").read_text() == "photographs"
-    assert not dvc.reproduce("parse", silent).changed
-    assert dvc.reproduce("parse", silent, force=True).changed
-    assert "parse" not in dvc.outdated()
-    assert "train@idih" in dvc.outdated()
+    assert not bridge.reproduce("parse", silent).changed
+    assert bridge.reproduce("parse", silent, force=True).changed
+    assert "parse" not in bridge.outdated()
+    assert "train@idih" in bridge.outdated()
 
 
 def test_a_failure_is_the_stages_own_line(project: Path):
     (project / "fail-idih").touch()
-    dvc.reproduce("parse", silent)
-    with pytest.raises(dvc.StageError) as caught:
-        dvc.reproduce("train@idih", silent)
+    bridge.reproduce("parse", silent)
+    with pytest.raises(bridge.StageError) as caught:
+        bridge.reproduce("train@idih", silent)
     assert str(caught.value) == "stage train@idih: idih is broken: mend it"
 
 
 def test_a_folder_without_dvc_and_a_broken_graph_are_named(tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch):
     (project / "dvc.yaml").write_text("stages:\n  parse:\n    cmd: [\n")
-    with pytest.raises(dvc.StageError, match=r"dvc\.yaml"):
-        dvc.stages()
+    with pytest.raises(bridge.StageError, match=r"dvc\.yaml"):
+        bridge.stages()
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(dvc.StageError, match="not inside of a DVC repository"):
-        dvc.stages()
+    with pytest.raises(bridge.StageError, match="not inside of a DVC repository"):
+        bridge.stages()
 
 
 def test_an_interrupted_stage_leaves_nothing_running(project: Path):
     (project / "slow-idih").touch()
-    dvc.reproduce("parse", silent)
+    bridge.reproduce("parse", silent)
 
     def interrupt(line: str) -> None:
         if line == "idih: step 1":
@@ -72,7 +72,7 @@ def test_an_interrupted_stage_leaves_nothing_running(project: Path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        dvc.reproduce("train@idih", interrupt)
+        bridge.reproduce("train@idih", interrupt)
     with pytest.raises(ProcessLookupError):
         os.kill(int((project / "sleeper").read_text()), 0)
     assert not (project / "artifacts-idih").exists()

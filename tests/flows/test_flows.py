@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -210,3 +211,9 @@ def test_the_deployments_name_flows_that_exist():
     nightly = described["deployments"][0]
     assert nightly["entrypoint"] == "flows/retrain.py:retrain"
     assert nightly["schedules"][0].keys() >= {"cron", "timezone"}
+
+
+def test_no_flow_file_hides_a_package():
+    """Prefect puts the folder of a flow's file first on the path when it loads one by its file."""
+    installed = packages_distributions().keys() | sys.stdlib_module_names
+    assert not [path.stem for path in (PROJECT / "flows").glob("*.py") if path.stem in installed]

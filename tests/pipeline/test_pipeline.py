@@ -44,7 +44,7 @@ class Project:
         path = self.folder / "params.yaml"
         params = yaml.safe_load(path.read_text())
         merge(params, values)
-        path.write_text(yaml.safe_dump(params))
+        path.write_text(yaml.safe_dump(params, sort_keys=False))
 
     @property
     def lock(self) -> dict:

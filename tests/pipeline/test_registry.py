@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from retouch import tracking
 from retouch.errors import SettingsError, StoreError, TrackingError
@@ -303,3 +304,21 @@ def test_a_name_that_belongs_to_the_product_is_refused(project: Settings):
     clash = project.model_copy(update={"models": {PRODUCT: project.models["idih"]}})
     with pytest.raises(SettingsError, match="harmonizer"):
         register(clash, PRODUCT)
+
+
+def test_the_deployers_example_runs(project: Settings, monkeypatch: pytest.MonkeyPatch):
+    import mlflow
+
+    train("idih", 1, 0.5)
+    promote(project, "idih")
+    promote_product()
+    generator = np.random.default_rng(0)
+    Image.fromarray(generator.integers(0, 256, (50, 70, 3), dtype=np.uint8)).save("composite.png")
+    Image.fromarray(np.full((50, 70), 255, np.uint8)).save("mask.png")
+    example = (PROJECT / "docs" / "deployer.md").read_text().partition("```python\n")[2].partition("```")[0]
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking.uri())  # the example sets it for the whole process; put back after
+    try:
+        exec(compile(example, "docs/deployer.md", "exec"), {})
+    finally:
+        mlflow.set_tracking_uri("")
+    assert Image.open("harmonized.png").size == (70, 50)
