@@ -17,7 +17,7 @@ DEGRADATIONS = {
     "poisson": (8.0, 10.0),
     "motion": (0.0, 180.0),
     "blur": (1.0, 1.0),
-    "jpeg": (5.0, 5.0),
+    "jpeg": (20.0, 40.0),
 }
 """Range of each one's amount: σ or λ of noise in 255ths, the angle of motion in degrees, σ of blur in px, JPEG's quality."""
 
