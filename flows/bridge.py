@@ -33,7 +33,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Done:
-    """A stage that ended well; `changed` says whether it made anything new."""
+    """A stage that ended well; `changed` says whether it ran, or DVC's cache gave it other outputs."""
 
     stage: str
     changed: bool
@@ -104,7 +104,8 @@ def reproduce(stage: str, say: Callable[[str], None], force: bool = False) -> Do
         _end(process)
     if code:
         raise StageError(f"stage {stage}: {_reason(lines, code)}")
-    return Done(stage, force or _locked(stage) != before, time.monotonic() - began)
+    ran = any(line.startswith("Running stage ") for line in lines)
+    return Done(stage, ran or _locked(stage) != before, time.monotonic() - began)
 
 
 def _locked(stage: str) -> Any:

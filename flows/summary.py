@@ -15,7 +15,7 @@ class Summary:
     """Stages by what happened to them, and models by what the gate said."""
 
     nothing_to_do: bool = False
-    seconds: dict[str, float] = field(default_factory=dict)  # stages that made something new
+    seconds: dict[str, float] = field(default_factory=dict)  # stages that ran
     unchanged: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)  # stage → its one line
     left_out: dict[str, str] = field(default_factory=dict)  # stage → the stage that it lacks

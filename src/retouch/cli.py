@@ -200,7 +200,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Machine-readabl
                     "–" if ratio is None else f"{ratio:.3f}",
                     (version.get("git_commit") or "–")[:8],
                     (version.get("data_md5") or "–")[:8],
-                    version.get("promoted_at") or "–",
+                    (version.get("promoted_at") or "–")[:16].replace("T", " "),
                 )
     console.print(table if found["models"] else f"nothing is registered at {found['tracking_uri']}: run `make demo`")
 

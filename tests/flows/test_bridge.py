@@ -1,6 +1,7 @@
 """DVC driven from here, without Prefect."""
 
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -42,6 +43,15 @@ def test_a_stage_runs_once_and_its_lines_are_heard(project: Path):
     assert bridge.reproduce("parse", silent, force=True).changed
     assert "parse" not in bridge.outdated()
     assert "train@idih" in bridge.outdated()
+
+
+def test_a_stage_that_ran_again_to_the_same_end_has_run(project: Path):
+    bridge.reproduce("parse", silent)
+    recorded = bridge.LOCK.read_bytes()
+    shutil.rmtree(project / ".dvc" / "cache")
+    (project / "scenes").unlink()
+    assert bridge.reproduce("parse", silent).changed
+    assert bridge.LOCK.read_bytes() == recorded
 
 
 def test_a_failure_is_the_stages_own_line(project: Path):
