@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from retouch.errors import RetouchError
@@ -63,15 +64,27 @@ def use(
 
 
 @app.command(rich_help_panel=DATA)
-def sources() -> None:
-    """The sources of photographs: licence, size and official layout."""
-    from retouch.sources import SOURCES, get
+def sources(as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False) -> None:
+    """The sources of photographs: licence, size, official layout, and which are at data.location."""
+    from retouch.sources.presence import look
 
-    table = Table("source", "licence", "size", box=None, header_style="bold")
-    table.add_column("layout", overflow="fold")
-    for source in map(get, sorted(SOURCES)):
-        table.add_row(source.name, source.licence, source.size, source.layout)
-    console.print(table)
+    location = load().data.location
+    found = look(location)
+    if as_json:
+        print(json.dumps({"location": location, "sources": [vars(source) for source in found]}, indent=2, sort_keys=True))
+        return
+    marks = {"found": "[green]found[/]", "drawn": "[green]drawn here[/]", "elsewhere": "[dim]not looked into[/]"}
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column()
+    grid.add_column(overflow="fold")
+    for source in found:
+        state = marks.get(source.state) or ("[yellow]missing[/]" if location else "[dim]–[/]")
+        lines = [f"missing {escape(source.missing)}"] if source.state == "missing" and location and source.missing else []
+        lines += [escape(source.size), escape(source.licence), f"[dim]{escape(source.layout)}[/]", ""]
+        grid.add_row(f"[bold]{source.name}[/]\n{state}", "\n".join(lines))
+    place = escape(location) if location else "not set; `retouch use photos --photos FOLDER` sets it"
+    console.print(f"data.location: {place}\n")
+    console.print(grid)
 
 
 @app.command(rich_help_panel=DATA)
@@ -103,7 +116,8 @@ def parse() -> None:
     settings = load()
     from retouch.parsing.stage import parse
 
-    parse(settings)
+    for name, earlier in parse(settings).repeats.items():
+        console.print(f"left out {name}: repeats {earlier}")
 
 
 @app.command(rich_help_panel=STAGES)
@@ -166,13 +180,14 @@ def look(
     count: Annotated[int, typer.Option(help="Rows of the contact sheet.")] = 12,
     out: Annotated[Path | None, typer.Option(help="PNG to write; reports/look-BENCHMARK.png by default.")] = None,
 ) -> None:
-    """Write a contact sheet of a frozen test set: real, composite, mask, regions."""
+    """Write a contact sheet of a frozen test set: pictures, regions and recipes."""
+    settings = load().benchmark(benchmark)
     from retouch.files import atomic_file
     from retouch.images import encode
     from retouch.synthesis.look import sheet
 
     path = out or Path("reports") / f"look-{benchmark}.png"
-    picture = encode(sheet(Path("composites") / f"{benchmark}.arrow", count))
+    picture = encode(sheet(Path("composites") / f"{benchmark}.arrow", settings, count))
     with atomic_file(path) as partial:
         partial.write_bytes(picture)
     console.print(str(path))

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from retouch.checks.gate import validate
-from retouch.checks.manifest import near_duplicates, perceptual_hash, scene_manifest
+from retouch.checks.likeness import perceptual_hash
+from retouch.checks.manifest import near_duplicates, scene_manifest
 from retouch.errors import GateError
 from retouch.presets import use
-from retouch.store import Composites, Scenes
+from retouch.store import Composites, Placements, Scenes
 
 SIZE = 32
 
@@ -17,7 +18,9 @@ SIZE = 32
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory):
     chosen = use("sample", target=tmp_path_factory.mktemp("settings") / "params.yaml")
-    return chosen.model_copy(update={"parse": chosen.parse.model_copy(update={"size": SIZE})})
+    benchmarks = {name: chosen.synthesize.benchmarks[name] for name in ("hscene", "hlip", "art")}
+    synthesize = chosen.synthesize.model_copy(update={"benchmarks": benchmarks})
+    return chosen.model_copy(update={"parse": chosen.parse.model_copy(update={"size": SIZE}), "synthesize": synthesize})
 
 
 def picture(seed: int) -> np.ndarray:
@@ -46,16 +49,31 @@ def composite(of: dict, benchmark: str, **changes) -> dict:
     return row | changes
 
 
+def case(person: dict, background: dict, kind: str, **changes) -> dict:
+    alpha = np.zeros((SIZE, SIZE), np.uint8)
+    alpha[8:24, 8:16] = 255
+    row = {"id": f"art/{background['id']}/{kind}", "benchmark": "art", "kind": kind, "height": SIZE, "width": SIZE,
+           **{key: background[key] for key in ("source", "photo", "split", "labels")}, "foreground_scene": person["id"],
+           "background_scene": background["id"], "content": kind != "content",
+           "spatial": {"positive": 1.0, "content": 0.0, "spatial": 0.4}[kind], "background": background["image"],
+           "foreground": person["image"] * (alpha > 0)[..., None], "alpha": alpha,
+           "recipe": json.dumps({"seed": 1, "edits": [kind]})}  # fmt: skip
+    return row | changes
+
+
 def write(folder, scenes: list[dict], composites: dict[str, list[dict]]) -> dict:
     Scenes.write(folder / "scenes.arrow", scenes)
     for name, rows in composites.items():
-        Composites.write(folder / f"{name}.arrow", rows)
+        (Placements if name == "art" else Composites).write(folder / f"{name}.arrow", rows)
     return {"scenes": folder / "scenes.arrow", "composites": folder, "reports": folder / "reports"}
 
 
 def good() -> tuple[list[dict], dict[str, list[dict]]]:
     scenes = [scene(i, "train") for i in range(6)] + [scene(i, "test") for i in range(4)]
-    return scenes, {name: [composite(row, name) for row in scenes[6:]] for name in ("hscene", "hlip")}
+    tests = scenes[6:]
+    placements = [case(a, b, kind) for kind, a, b in (("positive", *tests[:1] * 2), ("content", *tests[:2]),
+                                                      ("spatial", *tests[:1] * 2))]  # fmt: skip
+    return scenes, {name: [composite(row, name) for row in tests] for name in ("hscene", "hlip")} | {"art": placements}
 
 
 def test_good_data_pass_with_the_same_bytes_each_time(settings, tmp_path):
@@ -97,6 +115,14 @@ def test_every_corruption_is_refused_by_name(settings, tmp_path):
         composite(scenes[0], "hscene", id="hscene/train"),
         composite(of, "hscene", id="hscene/regions", regions=empty),
     ]
+    stray = composites["art"][0]["foreground"].copy()
+    stray[0, 0] = 9
+    composites["art"] += [
+        case(of, of, "positive", id="art/stray", foreground=stray),
+        case(of, of, "content", id="art/own person"),
+        case(of, of, "positive", id="art/score", spatial=0.5),
+        case(scenes[0], of, "content", id="art/trained"),
+    ]
     places = write(tmp_path, scenes, composites)
     with pytest.raises(GateError, match=r"sample/test_0.*reports/validation/index.html") as caught:
         validate(settings, **places)
@@ -119,6 +145,9 @@ def test_every_corruption_is_refused_by_name(settings, tmp_path):
         ("hscene", "known_scene"): ["hscene/train", "hscene/unknown"],
         ("hscene", "split"): ["hscene/train"],
         ("hscene", "regions_match_mask"): ["hscene/regions"],
+        ("art", "stray"): ["art/stray"],
+        ("art", "verdict_fits"): ["art/own person", "art/score"],
+        ("art", "known_foreground"): ["art/trained"],
     }
     pages = "".join(path.read_text() for path in (tmp_path / "reports/validation").rglob("*.html"))
     assert "hscene/outside" in pages

@@ -6,10 +6,11 @@ import torch
 
 from retouch import settings as retouch_settings
 from retouch.errors import SourceError
-from retouch.settings import BenchmarkSettings
+from retouch.settings import RegionsSettings
 from retouch.store import Composites, Scenes
-from retouch.synthesis.look import paint, sheet
-from retouch.synthesis.stage import remake, synthesize
+from retouch.synthesis.look import CELL, paint, sheet
+from retouch.synthesis.remake import remake
+from retouch.synthesis.stage import synthesize
 
 
 def scene(rng, name, **changes):
@@ -23,14 +24,15 @@ def scene(rng, name, **changes):
 
 @pytest.fixture
 def settings():
-    return retouch_settings.load(retouch_settings.Path("params/sample.yaml"))
+    """The sample's, with the two benchmarks of several regions."""
+    whole = retouch_settings.load(retouch_settings.Path("params/sample.yaml"))
+    return with_benchmarks(whole, **{name: whole.synthesize.benchmarks[name] for name in ("hscene", "hlip")})
 
 
 @pytest.fixture
 def scenes(rng, tmp_path):
     rows = [scene(rng, f"scene-{i}") for i in range(20)]
     rows += [
-        scene(rng, "small", size=(32, 32)),
         scene(rng, "training", split="train"),
         scene(rng, "elsewhere", source="ade20k"),
         scene(rng, "empty", parts=np.zeros((40, 48), np.uint8)),
@@ -48,10 +50,9 @@ def with_benchmarks(settings, **benchmarks):
 def test_the_test_split_is_frozen_for_each_benchmark(settings, scenes, tmp_path):
     counts = synthesize(settings, scenes, tmp_path / "out")
     hscene, hlip = (Composites(tmp_path / "out" / f"{name}.arrow") for name in ("hscene", "hlip"))
-    assert counts["hscene"].made == len(hscene) == 23
-    assert counts["hlip"].made == len(hlip) == 21
-    assert counts["hlip"].skipped == {"no labels": 1, "no foreground": 1, "unchanged": 0}
-    assert len(set(hscene.column("id"))) == 23
+    assert counts["hscene"].made == len(hscene) == 22
+    assert counts["hlip"].made == len(hlip) == 20
+    assert len(set(hscene.column("id"))) == 22
     assert set(hscene.column("split")) == {"test"}
     assert {"training", "elsewhere"}.isdisjoint(hscene.column("scene"))
     for row in (*hscene, *hlip):
@@ -66,10 +67,11 @@ def test_the_test_split_is_frozen_for_each_benchmark(settings, scenes, tmp_path)
 
 def test_a_recipe_and_its_scene_reproduce_the_composite(settings, scenes, tmp_path):
     synthesize(settings, scenes, tmp_path / "out")
-    rows = {row["id"]: row for row in Scenes(scenes)}
     for name, regions in (("hscene", "labels"), ("hlip", "parts")):
         for row in Composites(tmp_path / "out" / f"{name}.arrow"):
-            assert np.array_equal(remake(row, rows[row["scene"]], regions), row["composite"])
+            composite, real = remake(row, Scenes(scenes), regions)
+            assert np.array_equal(composite, row["composite"])
+            assert np.array_equal(real, row["real"])
 
 
 def test_files_are_the_same_bytes_with_any_number_of_threads(settings, rng, tmp_path):
@@ -101,15 +103,15 @@ def test_a_benchmark_without_its_labels_says_what_to_do_and_leaves_the_old_files
     out.mkdir()
     (out / "hscene.arrow").write_bytes(b"old")
     Scenes.write(path, [scene(rng, f"scene-{i}", labels=None) for i in range(3)])
-    with pytest.raises(SourceError, match=r"hscene: none of the 3 test scenes of sample has 'labels'.*parse\.parser"):
+    with pytest.raises(SourceError, match=r"hscene: no test scene of sample has 'labels'.*parse\.parser"):
         synthesize(settings, path, out)
     assert [file.name for file in out.iterdir()] == ["hscene.arrow"]
     assert (out / "hscene.arrow").read_bytes() == b"old"
-    missing = with_benchmarks(settings, hlip=BenchmarkSettings(sources=["lip"], regions="parts"))
-    with pytest.raises(SourceError, match="hlip: no test scenes of lip"):
+    missing = with_benchmarks(settings, hlip=RegionsSettings(kind="regions", sources=["lip"], regions="parts"))
+    with pytest.raises(SourceError, match="hlip: no test scene of lip"):
         synthesize(missing, path, out)
     Scenes.write(path, [scene(rng, "blank", labels=np.zeros((40, 48), np.uint8))])
-    with pytest.raises(SourceError, match="1 no foreground"):
+    with pytest.raises(SourceError, match="hscene: no test scene"):
         synthesize(settings, path, out)
 
 
@@ -120,21 +122,25 @@ def test_composites_that_came_out_unchanged_are_left_out(settings, rng, tmp_path
     )
     settings = with_benchmarks(settings, hlip=settings.synthesize.benchmarks["hlip"])
     counts = synthesize(settings, tmp_path / "scenes.arrow", tmp_path / "out")["hlip"]
-    assert counts.skipped["unchanged"] > 0
-    assert counts.made == 90 - counts.skipped["unchanged"] == len(Composites(tmp_path / "out" / "hlip.arrow"))
+    assert counts.unchanged > 0
+    assert counts.made == 90 - counts.unchanged == len(Composites(tmp_path / "out" / "hlip.arrow"))
 
 
 def test_a_sheet_shows_as_many_rows_as_asked(settings, scenes, tmp_path):
     synthesize(settings, scenes, tmp_path / "out")
-    path = tmp_path / "out" / "hscene.arrow"
-    few, all_rows = sheet(path, 3), sheet(path, 100)
+    path, chosen = tmp_path / "out" / "hscene.arrow", settings.synthesize.benchmarks["hscene"]
+    few, all_rows = sheet(path, chosen, 3), sheet(path, chosen, 100)
     assert few.dtype == np.uint8
-    assert few.shape == (3 * 44 + 4, 4 * 52 + 4, 3)
-    assert all_rows.shape[0] > few.shape[0]
+    assert all_rows.shape[0] > 6 * few.shape[0]
+    assert few.shape[1] == all_rows.shape[1]
     first = Composites(path)[0]
-    assert np.array_equal(few[4:44, 4:52], first["real"])
-    assert np.array_equal(few[4:44, 56:104], first["composite"])
-    assert np.array_equal(few[4:44, 160:208], paint(first["regions"]))
+    for place, column in enumerate(("real", "composite")):
+        cell = few[4 : 4 + CELL, 4 + place * (CELL + 4) : 4 + place * (CELL + 4) + CELL]
+        assert np.array_equal(cell[2, 2], first[column][0, 0])
+    assert (few[4 : 4 + CELL, 4 * (CELL + 4) :] < 128).any()  # the recipe in words
+
+
+def test_every_region_has_a_colour_of_its_own():
     colours = paint(np.arange(8, dtype=np.uint8)[None])[0]
     assert not colours[0].any()
     assert len(np.unique(colours, axis=0)) == 8

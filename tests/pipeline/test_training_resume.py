@@ -17,7 +17,7 @@ from retouch.errors import SourceError
 from retouch.settings import parse
 from retouch.store import Scenes
 from retouch.training.checkpoint import Checkpoints
-from retouch.training.data import Steps, entries
+from retouch.training.data import Mixture, Steps
 
 STEPS = 24
 CODE = """
@@ -105,17 +105,22 @@ def test_killed_and_taken_up_again_it_ends_with_the_same_bytes(scenes, tmp_path)
 def test_batches_depend_on_their_step_alone_and_see_every_scene_once_an_epoch(scenes):
     settings = parse(settings_dict())
     store = Scenes(scenes)
-    learn, watch = entries(store, settings, settings.models["sgmmh-om"])
-    assert {entry.id.partition("/")[0] for entry in learn} == {"hscene", "hlip"}
-    assert not {store[entry.index]["photo"] for entry in learn} & {store[entry.index]["photo"] for entry in watch}
-    assert all(store[entry.index]["split"] == "train" for entry in learn + watch)
-    steps = Steps(store, learn, 4, seed=7)
-    assert steps[11]["ids"] == Steps(store, learn, 4, seed=7)[11]["ids"]
-    assert steps[11]["ids"] != Steps(store, learn, 4, seed=8)[11]["ids"]
-    seen = [identity for step in range(len(learn)) for identity in steps[step]["ids"]]
-    assert {identity: seen.count(identity) for identity in seen} == {entry.id: 4 for entry in learn}
-    shares = [Steps(store, learn, 4, 7, rank, 2)[3]["ids"] for rank in (0, 1)]
-    assert sorted(shares[0] + shares[1]) == sorted(steps[3]["ids"])
+    mixture = Mixture(store, settings, settings.models["sgmmh-om"])
+    learn, watch = mixture.learn, mixture.watch
+    assert {name for name, _ in learn} == {"hscene", "hlip"}
+    assert not {entry.photo for _, entry in learn} & {entry.photo for _, entry in watch}
+    assert all(store[entry.index]["split"] == "train" for _, entry in learn + watch)
+    steps = Steps(mixture, 4, seed=7)
+    assert steps.choices(11) == Steps(mixture, 4, seed=7).choices(11)
+    assert steps.choices(11) != Steps(mixture, 4, seed=8).choices(11)
+    seen = [choice for step in range(len(learn)) for choice in steps.choices(step)]
+    assert {choice: seen.count(choice) for choice in seen} == dict.fromkeys(learn, 4)
+    shares = [Steps(mixture, 4, 7, rank, 2).choices(3) for rank in (0, 1)]
+    assert set(shares[0] + shares[1]) == set(steps.choices(3))
+    made = mixture.make(steps[3]["loaded"], torch.device("cpu"))
+    assert made.composite.shape == (4, 3, 32, 32)
+    again = mixture.make(steps[3]["loaded"], torch.device("cpu"))
+    assert torch.equal(made.composite, again.composite)
 
 
 def test_a_benchmark_without_labels_is_told(scenes):
@@ -123,8 +128,8 @@ def test_a_benchmark_without_labels_is_told(scenes):
     raw["data"]["sources"].append("folder")
     raw["synthesize"]["benchmarks"]["hlip"]["sources"] = ["folder"]
     settings = parse(raw)
-    with pytest.raises(SourceError, match="hlip has no training scenes with 'parts' in folder"):
-        entries(Scenes(scenes), settings, settings.models["sgmmh-om"])
+    with pytest.raises(SourceError, match="hlip has no training scene of folder with 'parts'"):
+        Mixture(Scenes(scenes), settings, settings.models["sgmmh-om"])
 
 
 def test_the_last_two_states_are_kept_and_nothing_is_unpickled(tmp_path):

@@ -12,12 +12,12 @@ import pandas as pd
 from rich.console import Console
 
 from retouch.checks import suites
-from retouch.checks.manifest import composite_manifest, scene_manifest
+from retouch.checks.manifest import composite_manifest, placement_manifest, scene_manifest
 from retouch.checks.page import front_page
 from retouch.errors import GateError
 from retouch.files import atomic_folder, write_json
 from retouch.settings import Settings
-from retouch.store import Composites, Scenes
+from retouch.store import Composites, Placements, Scenes
 
 NAMED = 5  # offending ids in the one-line error
 LISTED = 100  # and in the file
@@ -36,9 +36,12 @@ def validate(
     """
     found = scene_manifest(Scenes(scenes))
     tables = {"scenes": suites.scene_table(found, settings)}
-    for name in settings.synthesize.benchmarks:
-        manifest = composite_manifest(Composites(composites / f"{name}.arrow"))
-        tables[name] = suites.composite_table(manifest, found)
+    for name, benchmark in settings.synthesize.benchmarks.items():
+        file = composites / f"{name}.arrow"
+        if benchmark.kind == "placement":
+            tables[name] = suites.placement_table(placement_manifest(Placements(file)), found)
+        else:
+            tables[name] = suites.composite_table(composite_manifest(Composites(file)), found)
     passed, failed = reports / "validation.json", reports / "validation-failed.json"
     for stale in (passed, failed):
         stale.unlink(missing_ok=True)
@@ -72,8 +75,7 @@ def _check(tables: dict[str, pd.DataFrame], settings: Settings, docs: Path) -> d
         )
         outcome = {}
         for name, table in tables.items():
-            expected = suites.scene_expectations(settings) if name == "scenes" else suites.composite_expectations(settings)
-            suite = context.suites.add(gx.ExpectationSuite(name, expectations=expected))
+            suite = context.suites.add(gx.ExpectationSuite(name, expectations=suites.expectations(name, settings)))
             whole = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe(name)
             definition = context.validation_definitions.add(gx.ValidationDefinition(name=name, data=whole, suite=suite))
             result = definition.run(
@@ -107,5 +109,6 @@ def _summary(table: pd.DataFrame) -> dict[str, Any]:
     found["by_source"] = {f"{source} {split}": int(count) for (source, split), count in groups.items()}
     if "foreground_ratio" in table:
         found["foreground_ratio"] = round(float(table["foreground_ratio"].mean()), 6)
+    if "mse" in table:
         found["mse"] = round(float(table["mse"].mean()), 4)
     return found

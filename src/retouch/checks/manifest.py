@@ -1,16 +1,13 @@
 """Manifests: one row a scene or composite, with what can be checked without looking at the pixels again."""
 
-import hashlib
 import json
 from typing import Any
 
-import cv2
 import numpy as np
 import pandas as pd
 
-from retouch.store import Composites, Scenes
-
-FLAT = 8.0  # grey levels: a thumbnail with less contrast says nothing about which picture it is
+from retouch.checks.likeness import Known, perceptual_hash, scene_digest
+from retouch.store import Composites, Placements, Scenes
 
 
 def scene_manifest(scenes: Scenes) -> pd.DataFrame:
@@ -19,10 +16,10 @@ def scene_manifest(scenes: Scenes) -> pd.DataFrame:
 
 
 def _scene(scene: dict[str, Any]) -> dict[str, Any]:
-    labels = {name: scene[name] for name in ("labels", "parts")}
+    labels = {name: scene[name] for name in ("labels", "parts", "objects")}
     return {
         **{key: scene[key] for key in ("id", "source", "photo", "split", "labelled_by", "height", "width")},
-        "sha256": hashlib.sha256(scene["image"].tobytes()).hexdigest(),
+        "sha256": scene_digest(scene),
         "phash": perceptual_hash(scene["image"]),
         **{f"max_{name}": None if values is None else int(values.max()) for name, values in labels.items()},
         **{f"{name}_share": None if values is None else float((values > 0).mean()) for name, values in labels.items()},
@@ -49,6 +46,22 @@ def _composite(row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def placement_manifest(placements: Placements) -> pd.DataFrame:
+    """One row a case: names, verdicts, the person's share of the canvas, and the photographs of person and background."""
+    return pd.DataFrame([_placement(case) for case in placements])
+
+
+def _placement(row: dict[str, Any]) -> dict[str, Any]:
+    names = ("id", "benchmark", "kind", "source", "photo", "split", "height", "width")
+    return {
+        **{key: row[key] for key in (*names, "foreground_scene", "background_scene", "content", "spatial")},
+        "same_scene": row["foreground_scene"] == row["background_scene"],
+        "foreground_ratio": float(row["alpha"].mean() / 255),
+        "stray": int(row["foreground"][row["alpha"] == 0].max(initial=0)),
+        "recipe_edits": _edits(row["recipe"]),
+    }
+
+
 def _edits(recipe: str) -> int:
     """The number of edits in a recipe; −1 where it is no recipe."""
     try:
@@ -57,26 +70,11 @@ def _edits(recipe: str) -> int:
         return -1
 
 
-def perceptual_hash(image: np.ndarray) -> str:
-    """64 bits of a picture's coarse structure as 16 hex digits (DCT hash), or "" where it is too flat to have any."""
-    grey = cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32)
-    if grey.std() < FLAT:
-        return ""
-    low = cv2.dct(grey)[:8, :8].ravel()
-    return f"{int(''.join('1' if value else '0' for value in low > np.median(low[1:])), 2):016x}"
-
-
 def near_duplicates(scenes: pd.DataFrame, bits: int) -> dict[str, str]:
     """Test scenes whose perceptual hash is within `bits` of a training scene's: test id → the nearest training id."""
-    hashed = scenes[scenes["phash"] != ""]
-    train, test = hashed[hashed["split"] == "train"], hashed[hashed["split"] == "test"]
-    if train.empty or test.empty:
-        return {}
-    known = np.array([int(value, 16) for value in train["phash"]], np.uint64)
-    found = {}
-    for identity, value in zip(test["id"], test["phash"], strict=True):
-        distance = np.bitwise_count(known ^ np.uint64(int(value, 16)))
-        nearest = int(distance.argmin())
-        if distance[nearest] <= bits:
-            found[identity] = str(train["id"].iloc[nearest])
-    return found
+    train = Known()
+    for scene in scenes[scenes["split"] == "train"].itertuples():
+        train.add(str(scene.id), str(scene.phash))
+    tests = scenes[scenes["split"] == "test"]
+    found = {identity: train.nearest(value, bits) for identity, value in zip(tests["id"], tests["phash"], strict=True)}
+    return {identity: near for identity, near in found.items() if near is not None}

@@ -6,12 +6,13 @@ import pandas as pd
 
 from retouch.checks.manifest import near_duplicates
 from retouch.settings import Settings
+from retouch.sources.categories import CATEGORIES
 
 if TYPE_CHECKING:
     from great_expectations.expectations import Expectation
 
-CLASSES = {"max_labels": 150, "max_parts": 19}
-"""The last class of ADE20K's and of LIP's vocabulary."""
+CLASSES = {"max_labels": 150, "max_parts": 19, "max_objects": len(CATEGORIES) - 1}
+"""The last class of ADE20K's and of LIP's vocabulary, and the last category of objects."""
 
 
 def scene_table(manifest: pd.DataFrame, settings: Settings) -> pd.DataFrame:
@@ -43,29 +44,87 @@ def scene_expectations(settings: Settings) -> list["Expectation"]:
     ]
 
 
-def composite_expectations(settings: Settings) -> list["Expectation"]:
-    """Of composites: changed inside the mask and nowhere else, by a recipe, from test photographs only."""
+def expectations(name: str, settings: Settings) -> list["Expectation"]:
+    """The expectations of a table: `scenes`, or a benchmark's."""
+    if name == "scenes":
+        return scene_expectations(settings)
+    kind = settings.synthesize.benchmarks[name].kind
+    return placement_expectations(settings) if kind == "placement" else composite_expectations(settings, kind)
+
+
+def composite_expectations(settings: Settings, kind: str) -> list["Expectation"]:
+    """Of composites: changed inside the mask and nowhere else, by a recipe, from test photographs only.
+
+    Pairs of others are JPEGs compressed apart: there a composite may differ from its answer outside the mask.
+    """
+    import great_expectations.expectations as gxe
+
+    low, high = settings.validate_.foreground_ratio
+    outside = gxe.ExpectColumnValuesToBeBetween(column="difference_outside", max_value=0, notes="only the mask was changed")
+    return [
+        *_tested(settings),
+        gxe.ExpectColumnValuesToBeBetween(
+            column="foreground_ratio", min_value=low, max_value=high, notes="validate.foreground_ratio"
+        ),
+        *([] if kind == "pairs" else [outside]),
+        gxe.ExpectColumnValuesToBeBetween(column="difference_inside", min_value=1, notes="something was changed"),
+        gxe.ExpectColumnValuesToBeInSet(column="regions_match_mask", value_set=[True], notes="regions fill the mask"),
+    ]
+
+
+def placement_expectations(settings: Settings) -> list["Expectation"]:
+    """Of placements: verdicts that fit how the case was made, people that are there, from test photographs only."""
     import great_expectations.expectations as gxe
 
     low, high = settings.validate_.foreground_ratio
     return [
-        gxe.ExpectTableRowCountToBeBetween(min_value=1),
-        gxe.ExpectColumnValuesToBeUnique(column="id"),
+        *_tested(settings),
+        gxe.ExpectColumnValuesToBeBetween(column="foreground_ratio", min_value=low, max_value=high, notes="a person is seen"),
+        gxe.ExpectColumnValuesToBeInSet(column="kind", value_set=["positive", "content", "spatial"]),
+        gxe.ExpectColumnValuesToBeBetween(column="spatial", min_value=0, max_value=1, notes="equation 1's range"),
+        gxe.ExpectColumnValuesToBeInSet(column="verdict_fits", value_set=[True], notes="verdicts fit the kind"),
+        gxe.ExpectColumnValuesToBeBetween(column="stray", max_value=0, notes="nothing of a person outside its alpha"),
+        gxe.ExpectColumnValuesToBeInSet(column="known_foreground", value_set=[True], notes="its person is of a test scene"),
+    ]
+
+
+def _tested(settings: Settings) -> list["Expectation"]:
+    import great_expectations.expectations as gxe
+
+    return [
+        gxe.ExpectTableRowCountToBeBetween(min_value=1, notes="not empty"),
+        gxe.ExpectColumnValuesToBeUnique(column="id", notes="every row has a name of its own"),
         gxe.ExpectColumnValuesToBeInSet(column="split", value_set=["test"], notes="training composites are made on the fly"),
-        gxe.ExpectColumnValuesToBeInSet(column="benchmark", value_set=list(settings.synthesize.benchmarks)),
-        gxe.ExpectColumnValuesToBeBetween(column="foreground_ratio", min_value=low, max_value=high),
-        gxe.ExpectColumnValuesToBeBetween(column="difference_outside", max_value=0, notes="only the mask was changed"),
-        gxe.ExpectColumnValuesToBeBetween(column="difference_inside", min_value=1, notes="something was changed"),
-        gxe.ExpectColumnValuesToBeInSet(column="regions_match_mask", value_set=[True]),
-        gxe.ExpectColumnValuesToBeBetween(column="recipe_edits", min_value=1, notes="every composite has its recipe"),
+        gxe.ExpectColumnValuesToBeInSet(
+            column="benchmark", value_set=list(settings.synthesize.benchmarks), notes="synthesize.benchmarks"
+        ),
+        gxe.ExpectColumnValuesToBeBetween(column="recipe_edits", min_value=1, notes="every row has its recipe"),
         gxe.ExpectColumnValuesToBeInSet(column="known_scene", value_set=[True], notes="its scene is a test scene"),
     ]
 
 
 def composite_table(manifest: pd.DataFrame, scenes: pd.DataFrame) -> pd.DataFrame:
     """The manifest with whether each composite's scene is a test scene that exists."""
-    known = set(scenes.loc[scenes["split"] == "test", "id"])
-    return manifest.assign(known_scene=manifest["scene"].isin(known))
+    return manifest.assign(known_scene=manifest["scene"].isin(_test_scenes(scenes)))
+
+
+def placement_table(manifest: pd.DataFrame, scenes: pd.DataFrame) -> pd.DataFrame:
+    """The manifest with whether person and background are of test scenes, and whether the verdicts fit the kind."""
+    known, kind, spatial = _test_scenes(scenes), manifest["kind"], manifest["spatial"]
+    fits = (
+        ((kind == "positive") & manifest["content"] & manifest["same_scene"] & (spatial == 1))
+        | ((kind == "content") & ~manifest["content"] & ~manifest["same_scene"] & (spatial == 0))
+        | ((kind == "spatial") & manifest["content"] & manifest["same_scene"] & (spatial < 1))
+    )
+    return manifest.assign(
+        known_scene=manifest["background_scene"].isin(known),
+        known_foreground=manifest["foreground_scene"].isin(known),
+        verdict_fits=fits,
+    )
+
+
+def _test_scenes(scenes: pd.DataFrame) -> set[str]:
+    return set(scenes.loc[scenes["split"] == "test", "id"])
 
 
 def outcomes(result: Any) -> list[dict[str, Any]]:

@@ -16,7 +16,8 @@ from retouch.evaluation.papers import DIFFERS
 from retouch.files import atomic_file, digest
 from retouch.images import contact_sheet
 from retouch.settings import Settings
-from retouch.store import Composites, Scenes
+from retouch.store import Scenes
+from retouch.synthesis.look import halves
 
 THUMBNAIL, SHEET_COLUMNS, SHEET_ROWS = 96, 10, 2
 GRID_WIDTH = 1400  # px at most
@@ -94,16 +95,11 @@ def _data(settings: Settings, scenes: Scenes, composites: Path) -> dict[str, Any
         counts[key] = counts.get(key, 0) + 1
     sheets = [("scenes", _sheet([scenes[i]["image"] for i in _spread(len(scenes), SHEET_COLUMNS * SHEET_ROWS)]))]
     pairs = []
-    for name in settings.synthesize.benchmarks:
-        test_set = Composites(composites / f"{name}.arrow")
-        chosen = [test_set[i] for i in _spread(len(test_set), SHEET_COLUMNS)]
-        sheets.append(
-            (
-                f"{name}: composites over the real pictures",
-                _sheet([row["composite"] for row in chosen] + [row["real"] for row in chosen]),
-            )
-        )
-        pairs.append({"name": name, "count": len(test_set)})
+    for name, benchmark in settings.synthesize.benchmarks.items():
+        count, shown, answers = halves(composites / f"{name}.arrow", benchmark, SHEET_COLUMNS)
+        below = "backgrounds" if benchmark.kind == "placement" else "answers"
+        sheets.append((f"{name} ({benchmark.kind}): pictures over their {below}", _sheet(shown + answers)))
+        pairs.append({"name": name, "count": count})
     return {"counts": counts, "sheets": sheets, "test_sets": pairs}
 
 

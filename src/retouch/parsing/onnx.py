@@ -1,4 +1,4 @@
-"""A scene parser in ONNX form, run on the CPU."""
+"""Networks in ONNX form, run on the CPU; and a scene parser among them."""
 
 from pathlib import Path
 
@@ -9,18 +9,17 @@ from retouch.files import sha256_file
 from retouch.settings import ParserSettings
 
 
-class OnnxParser:
-    """Photograph → ADE20K label map. The network takes 1×3×S×S and gives 1×(1+classes)×S×S logits, class 0 = other.
+class OnnxNetwork:
+    """1×3×H×W float32 → the network's first output. `key` names the setting that holds its `path`.
 
     Raises WeightsError when the file is missing or is no such network.
     """
 
-    def __init__(self, settings: ParserSettings) -> None:
+    def __init__(self, path: Path, key: str, what: str) -> None:
         import onnxruntime
 
-        path = Path(settings.path)
         if not path.is_file():
-            raise WeightsError(f"parse.parser.path {path} is missing: name an ONNX scene parser, or set parse.parser to null")
+            raise WeightsError(f"{key}.path {path} is missing: name an ONNX {what}, or set {key} to null")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 2
         options.log_severity_level = 3
@@ -28,13 +27,33 @@ class OnnxParser:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:
             # onnxruntime raises classes of its own that share no useful base
-            raise WeightsError(f"parse.parser.path {path} is no ONNX network: {str(error).splitlines()[0]}") from None
+            raise WeightsError(f"{key}.path {path} is no ONNX network: {str(error).splitlines()[0]}") from None
         self._input = self._session.get_inputs()[0].name
-        self._settings = settings
+        self._output = self._session.get_outputs()[0].name
+        self._refused = f"{key}.path {path} does not take 1×3×S×S pictures of {key}.size"
         self.name = f"{path.name} {sha256_file(path)[:12]}"
+
+    def __call__(self, pixels: np.ndarray) -> np.ndarray:
+        """Raises WeightsError where the network does not take pixels of this shape."""
+        try:
+            (output,) = self._session.run([self._output], {self._input: pixels})
+        except Exception as error:
+            raise WeightsError(f"{self._refused}: {str(error).splitlines()[0]}") from None
+        return output
+
+
+class OnnxParser:
+    """Photograph → ADE20K label map. The network takes 1×3×S×S and gives 1×(1+classes)×S×S logits, class 0 = other.
+
+    Raises WeightsError when the file is missing or is no such network.
+    """
+
+    def __init__(self, settings: ParserSettings) -> None:
+        self._network = OnnxNetwork(Path(settings.path), "parse.parser", "scene parser")
+        self._settings = settings
+        self.name = self._network.name
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
         """S×S×3 uint8, the photograph stretched to the network's size → S×S uint8 labels, 0 = other."""
         pixels = (image.astype(np.float32) - self._settings.mean) / self._settings.scale
-        (logits,) = self._session.run(None, {self._input: pixels.transpose(2, 0, 1)[None]})
-        return logits[0].argmax(0).astype(np.uint8)
+        return self._network(pixels.transpose(2, 0, 1)[None])[0].argmax(0).astype(np.uint8)

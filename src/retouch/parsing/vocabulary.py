@@ -1,5 +1,7 @@
 """The vocabularies of label maps: index = number in the map, 0 = unlabelled."""
 
+from retouch.sources.categories import CATEGORIES
+
 _ADE20K = """
 wall, building, sky, floor, tree, ceiling, road, bed, windowpane, grass, cabinet, sidewalk, person, earth, door, table,
 mountain, plant, curtain, chair, car, water, painting, sofa, shelf, house, sea, mirror, rug, field, armchair, seat,
@@ -28,5 +30,8 @@ ADE20K = _names(_ADE20K)
 LIP = _names(_LIP)
 """The 19 body parts of Look into Person."""
 
-VOCABULARIES = {"labels": ADE20K, "parts": LIP}
+OBJECTS = CATEGORIES
+"""COCO's things 1–91 and COCO-Stuff's stuff 92–182, then categories that only others label."""
+
+VOCABULARIES = {"labels": ADE20K, "parts": LIP, "objects": OBJECTS}
 """Which vocabulary each label map of a scene is in."""

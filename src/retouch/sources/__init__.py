@@ -9,8 +9,13 @@ __all__ = ["SOURCES", "Photo", "Source", "get"]
 
 SOURCES = {
     "ade20k": "retouch.sources.ade20k:Ade20k",
+    "adjustment": "retouch.sources.adjustment:Adjustment",
+    "coco": "retouch.sources.coco:Coco",
     "folder": "retouch.sources.folder:Folder",
+    "iharmony4": "retouch.sources.iharmony4:IHarmony4",
     "lip": "retouch.sources.lip:Lip",
+    "objects": "retouch.sources.objects:Objects",
+    "people": "retouch.sources.people:People",
     "sample": "retouch.sources.sample:Sample",
 }
 

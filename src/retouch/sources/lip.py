@@ -5,9 +5,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from retouch.errors import SourceError
-from retouch.settings import DataSettings
 from retouch.sources.base import Photo, Source, Split
-from retouch.sources.disk import mirror
 
 FOLDER = "LIP"
 SPLITS: dict[str, Split] = {"train": "train", "val": "test"}  # Sg-MMH §3.2 tests on the validation set
@@ -23,13 +21,12 @@ class Lip(Source):
     )
     licence: ClassVar[str] = "non-commercial research"
     size: ClassVar[str] = "30,462 + 10,000 photographs, 2.7 GB"
-
-    def fetch(self, settings: DataSettings, seed: int, into: Path) -> None:
-        """Mirror the official folder from data.location."""
-        origin = self.location(settings)
-        files = [file for photo in self.photos(origin) for file in (photo.image, photo.parts) if file]
-        lists = [origin / FOLDER / f"{split}_id.txt" for split in SPLITS]
-        mirror([*files, *(path for path in lists if path.is_file())], origin, into, self.name)
+    folders: ClassVar[tuple[str, ...]] = (FOLDER,)
+    needs: ClassVar[tuple[str, ...]] = (
+        f"{FOLDER}/train_id.txt or {FOLDER}/val_id.txt",
+        f"{FOLDER}/TrainVal_images",
+        f"{FOLDER}/TrainVal_parsing_annotations",
+    )
 
     def photos(self, root: Path) -> Iterator[Photo]:
         """Photographs in the lists' order; one without its files raises SourceError with its name."""

@@ -4,9 +4,10 @@ Only the pixels of changed regions are worked on: those of one filter are gather
 arithmetic there is on 8-bit codes, so that what is trained on is what is frozen.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +17,8 @@ from retouch.settings import PerturbSettings
 from retouch.synthesis import filters, instagram
 from retouch.synthesis.degradations import convolve, degrade, gaussian_line
 from retouch.synthesis.lab import multiply_lab
-from retouch.synthesis.recipe import LAB, Edit, Recipe, draw, sample_seed
+from retouch.synthesis.pixels import Array, fresh, on_cpu
+from retouch.synthesis.recipe import LAB, Edit, Recipe, Recorded, draw, sample_seed
 
 MIN_AREA = 0.001
 """Classes that cover a smaller share of the picture are not counted: a few stray pixels are no foreground."""
@@ -27,18 +29,18 @@ class Batch:
     """Composites and their answers, on the images' device. Outside the mask, `composite` equals `real` exactly."""
 
     composite: Tensor  # N×3×H×W in [0, 1]
-    real: Tensor  # N×3×H×W in [0, 1]: the photographs, degraded where the recipe says so; else the very tensor given
+    real: Tensor  # N×3×H×W in [0, 1]: the photographs, degraded where the recipes say so; else the very tensor given, if float
     mask: Tensor  # N×1×H×W in [0, 1]
     regions: Tensor  # N×H×W int64, numbered from 1 in the recipe's order, 0 = unchanged
-    recipes: list[Recipe]
+    recipes: Sequence[Recorded]
 
 
 def compose(
     images: Tensor, labels: Tensor, ids: Sequence[str], epoch: int, seed: int, rules: PerturbSettings, feather: float = 0.0
 ) -> Batch:
-    """Perturb N×3×H×W photographs in [0, 1] by N×H×W label maps (0 = unlabelled); `ids` names the pictures.
+    """Perturb N×3×H×W photographs by N×H×W label maps (0 = unlabelled); `ids` names the pictures.
 
-    A picture's result depends on (seed, id, epoch) and its own pixels alone. A picture without a class of at least MIN_AREA
+    Photographs are floats in [0, 1] or uint8, label maps of any whole-number type: uint8 both is fastest. A picture's result depends on (seed, id, epoch) and its own pixels alone. A picture without a class of at least MIN_AREA
     comes back unchanged, with an empty mask. `feather` softens the regions' edges as `render` says.
     """
     present = classes_present(labels)
@@ -49,8 +51,24 @@ def compose(
 def classes_present(labels: Tensor) -> list[list[int]]:
     """The classes above 0 that cover at least MIN_AREA of each of N×H×W label maps."""
     least = max(1, MIN_AREA * labels[0].numel())
-    areas = (picture.flatten().bincount().tolist() for picture in labels)
-    return [[number for number, area in enumerate(classes) if number > 0 and area >= least] for classes in areas]
+    return [(np.flatnonzero(areas[1:] >= least) + 1).tolist() for areas in _areas(labels)]
+
+
+def _areas(labels: Tensor) -> Iterable[np.ndarray]:
+    """Each picture's pixels of each class."""
+    if on_cpu(labels):
+        return map(_add_up_runs, labels.flatten(1).numpy())
+    count, classes = len(labels), int(labels.max()) + 1
+    first = torch.arange(count, device=labels.device)[:, None] * classes
+    return (labels.flatten(1) + first).flatten().bincount(minlength=count * classes).view(count, classes).cpu().numpy()
+
+
+def _add_up_runs(labels: np.ndarray) -> np.ndarray:
+    # Label maps are made of long runs: adding up their lengths is several times as fast as counting pixels.
+    bounds = np.ones(labels.size + 1, bool)
+    np.not_equal(labels[1:], labels[:-1], out=bounds[1:-1])
+    places = bounds.nonzero()[0]
+    return np.bincount(labels[places[:-1]], places[1:] - places[:-1])
 
 
 @dataclass(frozen=True)
@@ -58,75 +76,118 @@ class _Region:
     picture: int
     number: int
     edit: Edit
-    place: Tensor  # int64: its pixels' numbers in the picture, row by row
+    places: Any  # int64: its pixels' numbers in the picture, row by row; an array on a CPU, else a tensor
 
 
 def render(images: Tensor, labels: Tensor, recipes: Sequence[Recipe], feather: float = 0.0) -> Batch:
     """Carry out recipes on N×3×H×W photographs and their N×H×W label maps; deterministic, whatever the batch.
 
-    `feather` (px) fades each region in over about that distance from its edge, inwards; the mask is then soft.
+    Photographs and label maps as for `compose`. `feather` (px) fades each region in over about that distance from its edge,
+    inwards; the mask is then soft.
     """
-    images = images.contiguous()
+    exact = images.dtype == torch.uint8 and feather == 0  # then bytes are edited, a quarter of the memory
+    images = images.contiguous() if exact or images.is_floating_point() else _unit(images.contiguous())
     real = _degraded(images, recipes)
-    composite, mask = real.clone(), images.new_zeros(len(images), 1, *labels.shape[1:])
-    regions = torch.zeros(labels.shape, dtype=torch.int64, device=labels.device)
-    found = [
-        _Region(picture, number, edit, _places(labels[picture], edit.region))
-        for picture, recipe in enumerate(recipes)
-        for number, edit in enumerate(recipe.edits, 1)
-    ]
-    for region in found:
-        regions[region.picture].view(-1).scatter_(0, region.place, region.number)
-        weight = _faded(regions[region.picture] == region.number, feather).flatten()[region.place] if feather > 0 else None
-        _put(mask, region, weight)
-    for name, group in groupby(sorted(found, key=_filter), key=_filter):
-        _change(composite, images, mask if feather > 0 else None, name, list(group))
-    return Batch(composite, real, mask, regions, list(recipes))
+    composite = fresh(real.shape, real, real.dtype).copy_(real)
+    numbers = fresh(labels.shape, labels, torch.int16).zero_()
+    found = _find(labels, recipes, numbers)
+    mask = fresh((len(images), 1, *labels.shape[1:]), real).copy_(numbers.unsqueeze(1)).clamp_(max=1)
+    if feather > 0:
+        for region in found:
+            soft = _faded(numbers[region.picture] == region.number, feather)
+            mask[region.picture].view(-1)[region.places] = soft.flatten()[region.places]
+    _change(composite, images, mask if feather > 0 else None, found)
+    if exact:
+        composite, real = _unit(composite), _unit(real)
+    return Batch(composite, real, mask, fresh(labels.shape, labels, torch.int64).copy_(numbers), list(recipes))
 
 
-def _filter(region: _Region) -> str:
-    return region.edit.filter
+def _unit(codes: Tensor) -> Tensor:
+    return fresh(codes.shape, codes).copy_(codes).div_(255)
+
+
+def _find(labels: Tensor, recipes: Sequence[Recipe], numbers: Tensor) -> list[_Region]:
+    """The recipes' regions that are there; each writes its number into `numbers` (N×H×W)."""
+    found = []
+    flat: tuple[Any, Any] = labels.flatten(1), numbers.view(len(numbers), -1)
+    if on_cpu(labels):
+        flat = flat[0].numpy(), flat[1].numpy()
+    for picture, (recipe, classes, into) in enumerate(zip(recipes, *flat, strict=True)):
+        for number, edit in enumerate(recipe.edits, 1):
+            within = classes == edit.region
+            places = within.nonzero()[0] if isinstance(within, np.ndarray) else within.nonzero().squeeze(1)
+            if len(places):
+                into[within] = number
+                found.append(_Region(picture, number, edit, places))
+    return found
 
 
 def _degraded(images: Tensor, recipes: Sequence[Recipe]) -> Tensor:
     real = images.clone() if any(recipe.degradation for recipe in recipes) else images
     for picture, recipe in enumerate(recipes):
         if recipe.degradation:
-            real[picture] = degrade(images[picture], recipe.degradation.kind, recipe.degradation.amount, recipe.seed)
+            codes = images.dtype == torch.uint8
+            image = images[picture].float().div_(255) if codes else images[picture]
+            changed = degrade(image, recipe.degradation.kind, recipe.degradation.amount, recipe.seed)
+            real[picture] = changed.mul_(255).round_() if codes else changed
     return real
 
 
-def _places(labels: Tensor, region: int) -> Tensor:
-    if labels.device.type == "cpu":  # NumPy finds them three times as fast
-        return torch.from_numpy(np.flatnonzero(labels.numpy() == region))
-    return (labels == region).flatten().nonzero().squeeze(1)
+def _change(composite: Tensor, images: Tensor, mask: Tensor | None, found: list[_Region]) -> None:
+    """Edit all regions, and lay them into `composite`; `mask` where edges are soft."""
+    if on_cpu(images):  # one by one: the pixels stay in the cache
+        targets, sources = composite.flatten(2).numpy(), images.flatten(2).numpy()
+        weights = None if mask is None else mask.flatten(1).numpy()
+        for region in found:
+            weight = None if weights is None else weights[region.picture][region.places]
+            _change_array(targets[region.picture], sources[region.picture], weight, region, tuple(images.shape[-2:]))
+    else:  # those of one filter together: a device wants long lists
+        for _, group in groupby(sorted(found, key=_filter), key=_filter):
+            _change_tensors(composite, images, mask, list(group))
 
 
-def _put(mask: Tensor, region: _Region, weight: Tensor | None) -> None:
-    flat = mask[region.picture].view(-1)
-    if weight is None:
-        flat.scatter_(0, region.place, 1.0)
-    else:
-        flat.scatter_(0, region.place, weight)
+def _filter(region: _Region) -> str:
+    return region.edit.filter
 
 
-def _change(composite: Tensor, images: Tensor, mask: Tensor | None, name: str, group: list[_Region]) -> None:
-    """Edit the regions of one filter, and lay them into `composite`."""
-    height, width = images.shape[-2:]
-    place = torch.cat([region.place for region in group])
-    spot = torch.cat([region.place + region.picture * 3 * height * width for region in group])  # in the first channel
-    sources, targets = ([t.view(-1)[c * height * width :] for c in range(3)] for t in (images, composite))
-    codes = torch.stack([channel.index_select(0, spot) for channel in sources]).mul_(255).round_()
-    parts = instagram.filter_codes(codes, name, (height, width), place).split([len(region.place) for region in group], dim=1)
-    edited = torch.cat([_second(part, region.edit) for region, part in zip(group, parts, strict=True)], dim=1).div_(255)
+def _change_array(
+    composite: np.ndarray, image: np.ndarray, weight: np.ndarray | None, region: _Region, size: tuple[int, int]
+) -> None:
+    codes = image.take(region.places, axis=1)
+    if codes.dtype != np.uint8:
+        codes = (codes * np.float32(255)).round().astype(np.uint8)
+    edited = _second(instagram.filter_codes(codes, region.edit.filter, size, region.places), region.edit)
+    if composite.dtype != np.uint8:
+        edited = edited / np.float32(255)
+    for plane, values in zip(composite, edited, strict=True):
+        plane[region.places] = values if weight is None else _fade(plane[region.places], values, weight)
+
+
+def _fade(before: np.ndarray, after: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    return torch.lerp(*(torch.from_numpy(array) for array in (before, after, weight))).numpy()
+
+
+def _change_tensors(composite: Tensor, images: Tensor, mask: Tensor | None, group: list[_Region]) -> None:
+    (height, width), plane = images.shape[-2:], images.shape[-2:].numel()
+    places = torch.cat([region.places for region in group])
+    spots = torch.cat([region.places + region.picture * 3 * plane for region in group])  # in the first channel
+    sources, targets = ([t.view(-1)[c * plane :] for c in range(3)] for t in (images, composite))
+    codes = torch.stack([channel.index_select(0, spots) for channel in sources])
+    if codes.is_floating_point():
+        codes = codes.mul_(255).round_().byte()
+    codes = instagram.filter_codes(codes, group[0].edit.filter, (height, width), places)
+    parts = codes.split([len(region.places) for region in group], dim=1)
+    edited = torch.cat([_second(part, region.edit) for region, part in zip(group, parts, strict=True)], dim=1)
+    if composite.is_floating_point():
+        edited = edited.div(255)
     if mask is not None:
-        weight = torch.cat([mask[region.picture].view(-1)[region.place] for region in group])
-        edited = torch.lerp(torch.stack([channel[spot] for channel in targets]), edited, weight)
+        weight = torch.cat([mask[region.picture].view(-1)[region.places] for region in group])
+        edited = torch.lerp(torch.stack([channel[spots] for channel in targets]), edited, weight)
     for channel, values in zip(targets, edited, strict=True):
-        channel.scatter_(0, spot, values)
+        channel.scatter_(0, spots, values)
 
 
-def _second(codes: Tensor, edit: Edit) -> Tensor:
+def _second(codes: Array, edit: Edit) -> Array:
     if edit.css is None:
         return codes
     if edit.css in LAB.values():

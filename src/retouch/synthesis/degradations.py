@@ -4,6 +4,7 @@ Each works on one 3×H×W picture in [0, 1] and returns it on the 8-bit grid, th
 """
 
 import math
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -43,18 +44,27 @@ def noise(kind: str, amount: float, shape: torch.Size, seed: int) -> Tensor:
 
     Values are drawn from the distribution's 65,536 quantiles: much cheaper, and no finer than 8-bit pixels need.
     """
-    share = (torch.arange(65536, dtype=torch.float64) + 0.5) / 65536
-    if kind == "gaussian":
-        quantiles = torch.special.ndtri(share) * amount
-    elif kind == "laplace":
-        quantiles = -amount * (share - 0.5).sign() * torch.log1p(-2 * (share - 0.5).abs())
-    else:
+    if kind == "poisson":
         counts = torch.arange(100, dtype=torch.float64)
         below = torch.exp(counts * math.log(amount) - amount - torch.lgamma(counts + 1)).cumsum(0)
-        half = torch.searchsorted(below, share[::2].contiguous()).double()
+        half = torch.searchsorted(below, _shares()[::2].contiguous()).double()
         quantiles = torch.cat([-half, half])
+    else:
+        quantiles = _unit_quantiles(kind) * amount
     bits = np.random.Generator(np.random.Philox(seed)).integers(0, 65536, shape, dtype=np.uint16)
     return quantiles.float().index_select(0, torch.from_numpy(bits.astype(np.int32)).flatten()).view(shape)
+
+
+def _shares() -> Tensor:
+    return (torch.arange(65536, dtype=torch.float64) + 0.5) / 65536
+
+
+@lru_cache(maxsize=2)
+def _unit_quantiles(kind: str) -> Tensor:
+    share = _shares()
+    if kind == "gaussian":
+        return torch.special.ndtri(share)
+    return (share - 0.5).sign() * -torch.log1p(-2 * (share - 0.5).abs())
 
 
 def motion_kernel(angle: float) -> np.ndarray:

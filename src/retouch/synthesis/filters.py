@@ -1,7 +1,7 @@
 """CSS filters and blend modes in the arithmetic of 8-bit pictures, as batched tensor functions.
 
-*Codes* are float32 tensors of whole numbers 0–255 with the channels second from the end: …×3×P for P pixels. Every function
-rounds as Pillow does, so that long chains of filters stay where pilgram puts them.
+CSS filters take uint8 codes, the channels second from the end: …×3×P for P pixels. Blend modes take codes as float32 whole
+numbers. Every function rounds as Pillow does, so that long chains of filters stay where pilgram puts them.
 Formulas: W3C Filter Effects 1 and Compositing 1.
 """
 
@@ -11,6 +11,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from torch import Tensor
+
+from retouch.synthesis.pixels import Array, look_up, luma, mix, reach, to_codes, to_images
 
 Amount = float | Tensor
 """A filter's strength: one for all, or N values for N×3×P codes."""
@@ -25,70 +27,58 @@ CURVES = ("brightness", "contrast")
 MATRICES = ("grayscale", "hue_rotate", "saturate", "sepia")
 
 
-def css(codes: Tensor, name: str, amount: Amount) -> Tensor:
-    """Apply a CSS filter, one of CURVES or MATRICES, to codes …×3×P.
+def css(codes: Array, name: str, amount: Amount) -> Array:
+    """Apply a CSS filter, one of CURVES or MATRICES, to uint8 codes …×3×P, an array or a tensor.
 
     `amount` is a number, or N numbers where codes are N×3×P: a factor, a share of the whole effect, or hue_rotate's degrees.
     """
-    return look_up(codes, _curve(name, amount, codes)) if name in CURVES else _mix(codes, _matrix(name, amount, codes))
+    change, values = (look_up, curve(name, amount)) if name in CURVES else (mix, matrix(name, amount))
+    return change(codes, values if isinstance(codes, np.ndarray) else torch.from_numpy(values).to(codes.device))
 
 
 def filter_images(images: Tensor, name: str, amount: Amount) -> Tensor:
     """`css` on N×3×H×W images in [0, 1], with one strength or N strengths; the result lies on the 8-bit grid."""
-    codes = css(images.mul(255).round().flatten(-2), name, amount)
-    return codes.div(255).unflatten(-1, images.shape[-2:])
+    return to_images(css(to_codes(images), name, amount), images)
 
 
-def look_up(codes: Tensor, table: Tensor) -> Tensor:
-    """Replace each code by `table[code]`; `table` has 256 values, or N×256 for N×3×P codes."""
-    if table.ndim == 1:
-        return table.index_select(0, codes.int().flatten()).view(codes.shape)
-    return table[:, None].expand(-1, codes.shape[-2], -1).gather(-1, codes.long())
-
-
-def _curve(name: str, amount: Amount, like: Tensor) -> Tensor:
-    ramp = torch.arange(256, dtype=torch.float64, device=like.device)
-    if isinstance(amount, Tensor):
-        amount = amount.to(ramp)[:, None]
+def curve(name: str, amount: Amount) -> np.ndarray:
+    """The table of one of CURVES: 256 uint8, or N×1×256 for N amounts."""
+    ramp = np.arange(256.0)
+    amount = amount if isinstance(amount, float | int) else np.asarray(amount.tolist())[:, None, None]
     values = ramp * amount if name == "brightness" else ramp * amount + -127.5 * amount + 127.5
-    return values.round().clamp(0, 255).to(like.dtype)
+    return values.round().clip(0, 255).astype(np.uint8)
 
 
-def _matrix(name: str, amount: Amount, like: Tensor) -> Tensor:
+def matrix(name: str, amount: Amount) -> np.ndarray:
+    """The matrix of one of MATRICES: float32 3×3, or N×3×3 for N amounts."""
     if isinstance(amount, Tensor):
-        return torch.stack([_matrix(name, value, like) for value in amount.tolist()])
+        return np.stack([matrix(name, value) for value in amount.tolist()])
     if name == "hue_rotate":
         angle = math.radians(amount)
-        matrix = _LUMA + math.cos(angle) * (_ONE - _LUMA) + math.sin(angle) * _HUE_SINE
+        result = _LUMA + math.cos(angle) * (_ONE - _LUMA) + math.sin(angle) * _HUE_SINE
     elif name == "saturate":
-        matrix = _LUMA + amount * (_ONE - _LUMA)
+        result = _LUMA + amount * (_ONE - _LUMA)
     elif name in ("grayscale", "sepia"):
         end = _GREY if name == "grayscale" else _SEPIA
-        matrix = end + (1 - min(amount, 1)) * (_ONE - end)
+        result = end + (1 - min(amount, 1)) * (_ONE - end)
     else:
         raise ValueError(f"no CSS filter {name!r}; there are {', '.join((*CURVES, *MATRICES))}")
-    return torch.from_numpy(matrix).to(like)
+    return result.astype(np.float32)
 
 
-def _mix(codes: Tensor, matrix: Tensor) -> Tensor:
-    # Sums in Pillow's order: a fused or reordered sum lands on the other side of a rounding tie now and then.
-    columns = matrix.transpose(-1, -2).unsqueeze(-1)
-    red, green, blue = (codes[..., channel : channel + 1, :] * columns[..., channel, :, :] for channel in range(3))
-    return red.add_(green).add_(blue).add_(0.5).clamp_(0, 255).floor_()
-
-
-def _divide(product: Tensor) -> Tensor:
+def divide(product: Tensor) -> Tensor:
+    """A product of two codes over 255, rounded."""
     return product.add(0.5).div(255).floor()  # whole-number division: the half keeps exact quotients clear of rounding
 
 
 def multiply(backdrop: Tensor, source: Tensor) -> Tensor:
     """Backdrop × source, in codes; darkens."""
-    return _divide(backdrop * source)
+    return divide(backdrop * source)
 
 
 def screen(backdrop: Tensor, source: Tensor) -> Tensor:
     """The complement of the product of the complements; lightens."""
-    return 255 - _divide((255 - backdrop) * (255 - source))
+    return 255 - divide((255 - backdrop) * (255 - source))
 
 
 def darken(backdrop: Tensor, source: Tensor) -> Tensor:
@@ -141,15 +131,6 @@ def color_burn(backdrop: Tensor, source: Tensor) -> Tensor:
     return torch.where(backdrop == 255, 255.0, burnt.clamp_min(0))
 
 
-def _channels(*colours: Tensor) -> list[tuple[Tensor, ...]]:
-    return [colour.split(1, dim=-2) for colour in colours]
-
-
-def _luma(codes: Tensor) -> Tensor:
-    red, green, blue = codes.split(1, dim=-2)  # Rec. 601 in 16-bit fixed point
-    return ((red * 19595 + green * 38470 + blue * 7471 + 32768) / 65536).floor()
-
-
 def _clip_colour(codes: Tensor) -> Tensor:
     red, green, blue = codes.split(1, dim=-2)
     luma, low, high = red * 0.3 + green * 0.59 + blue * 0.11, codes.amin(-2, keepdim=True), codes.amax(-2, keepdim=True)
@@ -160,16 +141,25 @@ def _clip_colour(codes: Tensor) -> Tensor:
 
 def hue(backdrop: Tensor, source: Tensor) -> Tensor:
     """The source's hue with the backdrop's saturation and luminosity."""
-    reach = backdrop.amax(-2, keepdim=True) - backdrop.amin(-2, keepdim=True)
+    return hue_of(reach(backdrop), luma(backdrop), source)
+
+
+def hue_of(spread: Tensor, light: Tensor, source: Tensor) -> Tensor:
+    """`hue` by what it hangs on: the backdrop's `reach` and `luma` (…×P) alone."""
     low, high = source.amin(-2, keepdim=True), source.amax(-2, keepdim=True)
-    codes = (source - low) * reach / (high - low).clamp_min(1)
+    codes = (source - low) * spread.unsqueeze(-2) / (high - low).clamp_min(1)
     red, green, blue = codes.split(1, dim=-2)
-    return _clip_colour(codes + (_luma(backdrop) - (red * 0.3 + green * 0.59 + blue * 0.11)))
+    return _clip_colour(codes + (light.unsqueeze(-2) - (red * 0.3 + green * 0.59 + blue * 0.11)))
 
 
 def color(backdrop: Tensor, source: Tensor) -> Tensor:
     """The source's hue and saturation with the backdrop's luminosity."""
-    return _clip_colour(source + (_luma(backdrop) - _luma(source)))
+    return color_of(luma(backdrop), source)
+
+
+def color_of(light: Tensor, source: Tensor) -> Tensor:
+    """`color` by what it hangs on: the backdrop's `luma` (…×P) alone."""
+    return _clip_colour(source + (light - luma(source)).unsqueeze(-2))
 
 
 SEPARABLE: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -187,7 +177,7 @@ def blend(backdrop: Tensor, source: Tensor, mode: str, alpha: float = 1.0) -> Te
     """Lay `source`, of opacity `alpha`, over `backdrop` by the blend mode named."""
     result = BLENDS[mode](backdrop, source)
     weight = round(alpha * 255)
-    return result if weight == 255 else _divide(weight * result) + _divide((255 - weight) * backdrop)
+    return result if weight == 255 else divide(weight * result) + divide((255 - weight) * backdrop)
 
 
 def fade(backdrop: Tensor, result: Tensor, opacity: float) -> Tensor:
@@ -197,4 +187,4 @@ def fade(backdrop: Tensor, result: Tensor, opacity: float) -> Tensor:
 
 def merge(first: Tensor, second: Tensor, mask: Tensor) -> Tensor:
     """`first` where `mask` is 255, `second` where it is 0, a mixture between."""
-    return _divide(second * (255 - mask) + first * mask + 127)
+    return divide(second * (255 - mask) + first * mask + 127)

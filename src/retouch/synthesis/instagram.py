@@ -1,199 +1,115 @@
-"""The Instagram filters of pilgram 2.0 as tables: a filter is a list of steps, and runs of steps become one look-up.
+"""The Instagram filters of pilgram 2.0 as tables: runs of a filter's steps become one look-up.
 
-All steps but hue, colour and matrix filters change each channel by itself, by a curve that depends at most on the place in
-the picture through a gradient. Such a run of steps is evaluated once for each code (0–255), channel and level of the
-gradients, and cached; then the whole run costs one look-up a value, and rounds exactly as the steps one by one.
+Most steps change each channel by itself, by a curve that depends at most on the place in the picture through a gradient. A
+run of such steps is evaluated once for each code (0–255), channel and level of the gradients, and cached; then the whole run
+costs one look-up a value, and rounds exactly as the steps one by one. Hue and colour layers hang on the backdrop's luma and
+reach alone, and become tables of these.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
+from itertools import takewhile
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from retouch.synthesis import filters
-from retouch.synthesis.gradients import Colour, Linear, LinearFill, Radial, RadialFill
+from retouch.synthesis.gradients import Linear, LinearFill, Radial, RadialFill
+from retouch.synthesis.pixels import Array, look_up, look_up_local, luma, mix, pick, reach, to_codes, to_images
+from retouch.synthesis.steps import FILTERS, PAPER, Blend, Css, Mix, Step
 
+__all__ = ["FILTERS", "PAPER", "filter_codes", "filter_images"]
 
-@dataclass(frozen=True)
-class Css:
-    """A CSS filter."""
-
-    name: str
-    amount: float
-
-
-@dataclass(frozen=True)
-class Blend:
-    """A layer of one colour, of a gradient, or made of the backdrop by a step; `opacity` fades the result into the backdrop."""
-
-    mode: str
-    source: "Colour | RadialFill | LinearFill | Mix"
-    alpha: float = 1.0
-    opacity: float = 1.0
-
-
-@dataclass(frozen=True)
-class Mix:
-    """The results of two lists of steps, `first` where the mask is white and `second` where it is black."""
-
-    first: "tuple[Step, ...]"
-    second: "tuple[Step, ...]"
-    mask: Radial | Linear
-    opacity: float = 1.0
-
-
-Step = Css | Blend | Mix
 Gradient = Radial | Linear | RadialFill | LinearFill
-
-_XPRO = Radial(length=0.4, scale=1.1)
-_XPRO_LAYER = Mix((Blend("normal", (230, 231, 224)),), (Blend("normal", (43, 42, 161), opacity=0.6),), _XPRO)
-_MAYFAIR = (0.4, 0.4)
-
-FILTERS: dict[str, tuple[Step, ...]] = {
-    "1977": (
-        Blend("screen", (243, 106, 188), 0.3), Css("contrast", 1.1), Css("brightness", 1.1), Css("saturate", 1.3),
-    ),
-    "aden": (
-        Mix((Blend("darken", (66, 10, 14)),), (), Linear(0.8)),
-        Css("hue_rotate", -20), Css("contrast", 0.9), Css("saturate", 0.85), Css("brightness", 1.2),
-    ),
-    "brannan": (Blend("lighten", (161, 44, 199), 0.31), Css("sepia", 0.5), Css("contrast", 1.4)),
-    "brooklyn": (
-        Mix((Blend("overlay", (168, 223, 193), 0.4),), (Blend("overlay", (196, 183, 200)),), Radial(0.7)),
-        Css("contrast", 0.9), Css("brightness", 1.1),
-    ),
-    "clarendon": (Blend("overlay", (127, 187, 227), 0.2), Css("contrast", 1.2), Css("saturate", 1.35)),
-    "earlybird": (
-        Blend("overlay", RadialFill(((208, 186, 142), (54, 3, 9), (29, 2, 16)), (0.2, 0.85, 1.0))),
-        Css("contrast", 0.9), Css("sepia", 0.2),
-    ),
-    "gingham": (Blend("soft_light", (230, 230, 250)), Css("brightness", 1.05), Css("hue_rotate", -10)),
-    "hudson": (
-        Blend("multiply", RadialFill(((166, 177, 255), (52, 33, 52)), (0.5, 1.0)), opacity=0.5),
-        Css("brightness", 1.2), Css("contrast", 0.9), Css("saturate", 1.1),
-    ),
-    "inkwell": (Css("sepia", 0.3), Css("contrast", 1.1), Css("brightness", 1.1), Css("grayscale", 1.0)),
-    "kelvin": (Blend("color_dodge", (56, 44, 52)), Blend("overlay", (183, 125, 33))),
-    "lark": (Blend("color_dodge", (34, 37, 63)), Blend("darken", (242, 242, 242), 0.8), Css("contrast", 0.9)),
-    "lofi": (
-        Mix((), (Blend("multiply", (34, 34, 34)),), Radial(0.7, 1.5)), Css("saturate", 1.1), Css("contrast", 1.5),
-    ),
-    "maven": (
-        Blend("hue", (3, 230, 26), 0.2),
-        Css("sepia", 0.25), Css("brightness", 0.95), Css("contrast", 0.95), Css("saturate", 1.5),
-    ),
-    "mayfair": (
-        Mix(
-            (Mix(
-                (Blend("overlay", (255, 255, 255), 0.8),), (Blend("overlay", (255, 200, 200), 0.6),),
-                Radial(scale=0.3, centre=_MAYFAIR),
-            ),),
-            (Blend("overlay", (17, 17, 17)),), Radial(0.3, 0.6, _MAYFAIR), opacity=0.4,
-        ),
-        Css("contrast", 1.1), Css("saturate", 1.1),
-    ),
-    "moon": (
-        Blend("soft_light", (160, 160, 160)), Blend("lighten", (56, 56, 56)),
-        Css("grayscale", 1.0), Css("contrast", 1.1), Css("brightness", 1.1),
-    ),
-    "nashville": (
-        Blend("darken", (247, 176, 153), 0.56), Blend("lighten", (0, 70, 150), 0.4),
-        Css("sepia", 0.2), Css("contrast", 1.2), Css("brightness", 1.05), Css("saturate", 1.2),
-    ),
-    "perpetua": (Blend("soft_light", LinearFill((0, 91, 154), (230, 193, 61)), opacity=0.5),),
-    "reyes": (
-        Blend("soft_light", (239, 205, 173), opacity=0.5),
-        Css("sepia", 0.22), Css("brightness", 1.1), Css("contrast", 0.85), Css("saturate", 0.75),
-    ),
-    "rise": (
-        Mix((Blend("multiply", (236, 205, 169), 0.15),), (Blend("multiply", (50, 30, 7), 0.4),), Radial(0.55)),
-        Mix((Blend("overlay", (232, 197, 152), 0.8),), (), Radial(scale=0.9), opacity=0.6),
-        Css("brightness", 1.05), Css("sepia", 0.2), Css("contrast", 0.9), Css("saturate", 0.9),
-    ),
-    "slumber": (
-        Blend("lighten", (69, 41, 12), 0.4), Blend("soft_light", (125, 105, 24), 0.5),
-        Css("saturate", 0.66), Css("brightness", 1.05),
-    ),
-    "stinson": (
-        Blend("soft_light", (240, 149, 128), 0.2), Css("contrast", 0.75), Css("saturate", 0.85), Css("brightness", 1.15),
-    ),
-    "toaster": (
-        Blend("screen", RadialFill(((128, 78, 15), (59, 0, 59)), (0.0, 1.0))), Css("contrast", 1.5), Css("brightness", 0.9),
-    ),
-    "valencia": (
-        Blend("exclusion", (58, 3, 57), opacity=0.5), Css("contrast", 1.08), Css("brightness", 1.08), Css("sepia", 0.08),
-    ),
-    "walden": (
-        Blend("screen", (0, 68, 204), opacity=0.3),
-        Css("brightness", 1.1), Css("hue_rotate", -10), Css("sepia", 0.3), Css("saturate", 1.6),
-    ),
-    "willow": (
-        Blend("overlay", RadialFill(((212, 169, 175), (0, 0, 0)), (0.55, 1.5))), Blend("color", (216, 205, 203)),
-        Css("grayscale", 0.5), Css("contrast", 0.95), Css("brightness", 0.9),
-    ),
-    "xpro2": (
-        Mix((Blend("color_burn", _XPRO_LAYER),), (Blend("color_burn", _XPRO_LAYER, opacity=0.6),), _XPRO),
-        Css("sepia", 0.3),
-    ),
-}  # fmt: skip
-"""pilgram 2.0's 26 filters by name."""
-
-PAPER = tuple(name for name in FILTERS if name not in ("aden", "perpetua", "toaster"))
-"""The 23 of Sg-MMH §3.2: its authors' code leaves out these three of pilgram's 26."""
 
 
 def filter_images(images: Tensor, name: str, strength: Tensor | float = 1.0) -> Tensor:
     """Apply the filter `name` to N×3×H×W images in [0, 1]; `strength`, one or N numbers, fades it in."""
-    height, width = images.shape[-2:]
-    codes = images.mul(255).round().flatten(-2)
-    result = filter_codes(codes, name, (height, width))
+    result = to_images(filter_codes(to_codes(images), name, (images.shape[-2], images.shape[-1])), images)
     if isinstance(strength, Tensor) or strength != 1:
-        share = torch.as_tensor(strength, dtype=codes.dtype, device=codes.device).reshape(-1, 1, 1)
-        result = torch.lerp(codes, result, share).round()
-    return result.div(255).unflatten(-1, (height, width))
+        share = torch.as_tensor(strength, dtype=result.dtype, device=result.device).reshape(-1, 1, 1, 1)
+        result = torch.lerp(images.mul(255).round_(), result.mul_(255).round_(), share).round_().div_(255)
+    return result
 
 
-def filter_codes(codes: Tensor, name: str, size: tuple[int, int], places: Tensor | None = None) -> Tensor:
-    """Apply the filter `name` to codes …×3×P of pictures of `size` (height, width).
+def filter_codes(codes: Array, name: str, size: tuple[int, int], places: Array | None = None) -> Array:
+    """Apply the filter `name` to uint8 codes …×3×P, an array or a tensor, of pictures of `size` (height, width).
 
     `places` gives each pixel's number in its picture, row by row (int64, P); without it P is the whole picture.
     """
-    for part in _compiled(name, *size, codes.device):
-        codes = part(codes, places) if isinstance(part, _Table) else _step(part, codes, {})
+    for part in _compiled(name, *size, codes.device if isinstance(codes, Tensor) else None):
+        codes = part(codes, places)
     return codes
 
 
 @dataclass(frozen=True)
-class _Table:
-    values: Tensor  # levels·3·256 codes
-    levels: Tensor | None  # H·W: where each place's level starts in `values`
+class _Curves:
+    tables: Any  # 3×256 codes
 
-    def __call__(self, codes: Tensor, places: Tensor | None) -> Tensor:
-        index = codes.int() + torch.arange(0, 768, 256, dtype=torch.int32, device=codes.device)[:, None]
-        if self.levels is not None:
-            index += self.levels if places is None else self.levels.index_select(0, places)
-        return self.values.index_select(0, index.flatten()).view(codes.shape)
+    def __call__(self, codes: Array, _: Array | None) -> Array:
+        return look_up(codes, self.tables)
+
+
+@dataclass(frozen=True)
+class _LocalCurves:
+    tables: Any  # 3×(256·levels) codes
+    starts: Any  # H·W int64: where each place's level starts in a table
+
+    def __call__(self, codes: Array, places: Array | None) -> Array:
+        return look_up_local(codes, self.tables, self.starts if places is None else self.starts.take(places))
+
+
+@dataclass(frozen=True)
+class _Tone:
+    tables: Any  # 3×256 codes by luma, or 3×65536 by 256·reach + luma
+    rest: Any = None  # 256 codes: what the backdrop adds where the layer is not opaque
+
+    def __call__(self, codes: Array, _: Array | None) -> Array:
+        place = luma(codes)
+        if self.tables.shape[1] > 256:
+            place += reach(codes) * 256
+        result = pick(self.tables, place)
+        return result if self.rest is None else result + look_up(codes, self.rest)
+
+
+@dataclass(frozen=True)
+class _Matrix:
+    values: Any  # 3×3
+
+    def __call__(self, codes: Array, _: Array | None) -> Array:
+        return mix(codes, self.values)
+
+
+_Part = _Curves | _LocalCurves | _Tone | _Matrix
 
 
 @lru_cache(maxsize=128)
-def _compiled(name: str, height: int, width: int, device: torch.device) -> tuple[_Table | Step, ...]:
-    """The filter's steps with every run of curves fused into a table."""
-    parts: list[_Table | Step] = []
-    run: list[Step] = []
-    for step in (*FILTERS[name], None):
-        if step is not None and _is_curve(step):
-            run.append(step)
-            continue
-        if run:
-            table = _tabulate(tuple(run), height, width)
-            parts.append(_Table(table.values.to(device), None if table.levels is None else table.levels.to(device)))
-            run = []
-        if step is not None:
-            parts.append(step)
+def _compiled(name: str, height: int, width: int, device: torch.device | None) -> tuple[_Part, ...]:
+    """The filter's steps with every run that can be fused in one part: of arrays, or of tensors on a device."""
+    if device is not None:
+        return tuple(_on_device(part, device) for part in _compiled(name, height, width, None))
+    parts: list[_Part] = []
+    steps = FILTERS[name]
+    while steps:
+        run = tuple(takewhile(_is_curve, steps)) or steps[:1]
+        if _is_curve(run[0]):
+            parts.append(_tabulate(run, height, width))
+        elif isinstance(run[0], Css):
+            parts.append(_Matrix(filters.matrix(run[0].name, run[0].amount)))
+        else:
+            run += tuple(takewhile(lambda step: run[0].alpha == 1 and not [*_gradients((step,))], steps[1:]))
+            parts.append(_tone(run))
+        steps = steps[len(run) :]
     return tuple(parts)
+
+
+def _on_device(part: _Part, device: torch.device) -> _Part:
+    arrays = {field.name: getattr(part, field.name) for field in fields(part)}
+    moved = {name: None if array is None else torch.from_numpy(array).to(device) for name, array in arrays.items()}
+    return type(part)(**moved)
 
 
 def _is_curve(step: Step) -> bool:
@@ -202,7 +118,7 @@ def _is_curve(step: Step) -> bool:
     return isinstance(step, Mix) or step.mode in filters.SEPARABLE
 
 
-def _tabulate(steps: tuple[Step, ...], height: int, width: int) -> _Table:
+def _tabulate(steps: tuple[Step, ...], height: int, width: int) -> _Curves | _LocalCurves:
     found = dict.fromkeys(_gradients(steps))
     maps = {gradient: gradient.map(height, width).reshape(-1, height * width) for gradient in found}
     level, sample = np.zeros(height * width, np.int64), np.zeros(1, np.int64)
@@ -212,7 +128,25 @@ def _tabulate(steps: tuple[Step, ...], height: int, width: int) -> _Table:
     at = {gradient: torch.from_numpy(stack[:, sample].T.astype(np.float32))[..., None] for gradient, stack in maps.items()}
     for step in steps:
         ramp = _step(step, ramp, at)
-    return _Table(ramp.flatten(), torch.from_numpy((level * 768).astype(np.int32)) if maps else None)
+    tables = ramp.byte().movedim(1, 0).flatten(1).contiguous().numpy()
+    return _LocalCurves(tables, level * 256) if maps else _Curves(tables)
+
+
+def _tone(steps: tuple[Step, ...]) -> _Tone:
+    """A hue or colour layer of one colour, and the steps after it."""
+    layer = steps[0]
+    source, weight = torch.tensor(layer.source, dtype=torch.float32)[:, None], round(layer.alpha * 255)
+    code = torch.arange(256, dtype=torch.int32)
+    if layer.mode == "hue":
+        values = filters.hue_of(code.repeat_interleave(256), code.repeat(256), source)
+    else:
+        values = filters.color_of(code, source)
+    if weight < 255:
+        share, rest = filters.divide(weight * values), filters.divide((255 - weight) * code.float())
+        return _Tone(share.byte().numpy(), rest.byte().numpy())
+    for step in steps[1:]:
+        values = _step(step, values, {})
+    return _Tone(values.byte().numpy())
 
 
 def _gradients(steps: tuple[Step, ...]) -> Iterator[Gradient]:
@@ -228,9 +162,9 @@ def _gradients(steps: tuple[Step, ...]) -> Iterator[Gradient]:
 
 
 def _step(step: Step, codes: Tensor, at: dict[Gradient, Tensor]) -> Tensor:
-    """One step on codes …×3×P; `at` holds the gradients' values there."""
+    """One step on float codes …×3×P; `at` holds the gradients' values there."""
     if isinstance(step, Css):
-        return filters.css(codes, step.name, step.amount)
+        return filters.css(codes.byte(), step.name, step.amount).float()
     if isinstance(step, Mix):
         first, second = codes, codes
         for inner in step.first:

@@ -1,61 +1,79 @@
 """Equation 1 of Sg-MMH on 8-bit pictures: a region's L, a and b multiplied, by tables instead of powers.
 
 Linear light is looked up at 16 bits on the way in and out, which moves a result by less than a tenth of a code before it is
-rounded, and costs a tenth of evaluating the powers.
+rounded, and costs a tenth of evaluating the powers. Sums are of single products in a fixed order, so that batches, devices and
+numbers of threads agree.
 """
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from retouch.color import (
-    F_TO_LAB,
-    LAB_TO_F,
-    LINEAR_TO_WHITE,
-    codes_to_lab,
-    lab_curve,
-    lab_curve_inverse,
-    lab_to_codes,
-    linear_to_srgb,
-    srgb_to_linear,
-)
+from retouch.color import F_TO_LAB, LAB_TO_F, LINEAR_TO_WHITE, lab_curve, linear_to_srgb, srgb_to_linear
+from retouch.synthesis.pixels import CHUNK, Array, weigh
 
 _STEPS = 65535
+_TOE = 6 / 29
+"""Where CIE's curve of lightness becomes straight; the line is its tangent there."""
 
 
-@lru_cache(maxsize=8)
-def _tables(device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    light = torch.linspace(0, 1, _STEPS + 1, dtype=torch.float64)
-    to_linear = srgb_to_linear(torch.arange(256, dtype=torch.float64) / 255)
-    tables = to_linear, lab_curve(light), linear_to_srgb(light).mul(255).round().float()
-    return tuple(table.to(device) for table in tables)  # type: ignore[return-value]
-
-
-def _look_up(table: Tensor, position: Tensor) -> Tensor:
-    return table.index_select(0, position.flatten()).view(position.shape)
-
-
-def _look_up_light(table: Tensor, light: Tensor) -> Tensor:
-    return _look_up(table, light.clamp(0, 1).mul_(_STEPS).round_().int())
-
-
-def multiply_lab(codes: Tensor, factors: Sequence[float], eight_bit: bool = False) -> Tensor:
-    """Multiply L, a and b of RGB codes 3×P by three factors; colours out of gamut are clipped channel by channel.
+def multiply_lab(codes: Array, factors: Sequence[float], eight_bit: bool = False) -> Array:
+    """Multiply L, a and b of uint8 RGB codes 3×P, an array or a tensor, by three factors; colours out of gamut are clipped.
 
     `eight_bit` multiplies OpenCV's 8-bit codes of Lab instead: their grey is 128, so greys change colour.
     """
-    to_linear, curve, to_codes = _tables(codes.device)
-    # Double precision keeps the sums alike in every batch, on every device and number of threads.
-    white, to_f, to_lab = (matrix.to(codes.device) for matrix in (LINEAR_TO_WHITE, LAB_TO_F, F_TO_LAB))
-    lab = to_lab @ _look_up_light(curve, white @ _look_up(to_linear, codes.int()))
-    scale = torch.tensor(factors, dtype=torch.float64, device=codes.device)[:, None]
-    lab[0] -= 16
-    if eight_bit:
-        lab = codes_to_lab((lab_to_codes(lab[..., None], rounded=True) * scale[..., None]).clamp(0, 255).floor())[..., 0]
-    else:
-        lab *= scale
-    lab[0] += 16
-    light = torch.linalg.inv(white) @ lab_curve_inverse(to_f @ lab)
-    return _look_up_light(to_codes, light).to(codes)
+    if isinstance(codes, Tensor):
+        return _multiply(codes, factors, eight_bit, _constants(codes.device))
+    result = np.empty(codes.shape, np.uint8)
+    for start in range(0, codes.shape[1], CHUNK):
+        part = np.s_[:, start : start + CHUNK]
+        result[part] = _multiply(codes[part], factors, eight_bit, _constants(None))
+    return result
+
+
+@lru_cache(maxsize=8)
+def _constants(device: torch.device | None) -> dict[str, Any]:
+    light = torch.linspace(0, 1, _STEPS + 1, dtype=torch.float64)
+    tables = {
+        "linear": srgb_to_linear(torch.arange(256, dtype=torch.float64) / 255),
+        "white": LINEAR_TO_WHITE,
+        "curve": lab_curve(light),
+        "lab": F_TO_LAB,
+        "curved": LAB_TO_F,
+        "rgb": torch.linalg.inv(LINEAR_TO_WHITE),
+        "codes": linear_to_srgb(light).mul(255).round().byte(),
+    }
+    tables = {name: table if name == "codes" else table.float() for name, table in tables.items()}
+    return {name: table.numpy() if device is None else table.to(device) for name, table in tables.items()}
+
+
+def _multiply(codes: Array, factors: Sequence[float], eight_bit: bool, constants: dict[str, Any]) -> Array:
+    white = weigh(constants["linear"].take(_index(codes)), constants["white"])
+    lab = weigh(constants["curve"].take(_position(white)), constants["lab"])  # its first row is L + 16
+    for row, factor, offset, scale in zip(lab, factors, (-16.0, 0.0, 0.0), (2.55, 1.0, 1.0), strict=True):
+        row += offset
+        if eight_bit:
+            shift = 0.0 if offset else 128.0
+            row[:] = ((row * scale + shift).clip(0, 255).round() * factor).clip(0, 255) // 1
+            row -= shift
+            row /= scale
+        else:
+            row *= factor
+        row -= offset
+    curved = weigh(lab, constants["curved"])
+    light = curved.clip(min=_TOE)
+    light *= light * light
+    light += (curved.clip(max=_TOE) - _TOE) * (3 * _TOE**2)
+    return constants["codes"].take(_position(weigh(light, constants["rgb"])))
+
+
+def _position(light: Array) -> Array:
+    return _index(light.clip(0, 1) * _STEPS + 0.5)
+
+
+def _index(values: Array) -> Array:
+    return values.long() if isinstance(values, Tensor) else values.astype(np.intp)

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from typing import Protocol
 
 import numpy as np
 
@@ -22,6 +23,14 @@ CSS_STRENGTHS = {
 CSS_DEFAULTS = {"contrast": 1.0, "grayscale": 1.0, "hue_rotate": 0.0, "saturate": 1.0, "sepia": 1.0}
 """pilgram's default arguments, as the authors' code calls them: contrast, hue_rotate and saturate then change nothing."""
 LAB = {"cie": "lab", "8bit": "lab-8bit"}
+
+
+class Recorded(Protocol):
+    """What was done to one picture, whatever the kind of benchmark."""
+
+    def to_json(self) -> str:
+        """One line of JSON with a list of `edits`; equal recipes give equal text."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,7 @@
-"""The stage `synthesize`: freeze the test split of every benchmark, and make any row of it again."""
+"""The stage `synthesize`: freeze the test split of every benchmark."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from itertools import groupby
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,12 @@ from rich.progress import track
 
 from retouch.errors import SourceError
 from retouch.files import atomic_folder
-from retouch.images import to_tensor, to_uint8
-from retouch.settings import BenchmarkSettings, PerturbSettings, Settings
-from retouch.store import Composites, Scenes
-from retouch.synthesis.compose import Batch, compose, render
-from retouch.synthesis.recipe import Recipe
+from retouch.images import to_uint8
+from retouch.settings import PlacementSettings, Settings
+from retouch.store import Composites, Placements, Scenes
+from retouch.synthesis.benchmarks import Benchmark, create
+from retouch.synthesis.compose import Batch
+from retouch.synthesis.placement import Placing
 
 BATCH = 16
 
@@ -26,7 +26,7 @@ class Counts:
     """What became of a benchmark's test scenes."""
 
     made: int = 0
-    skipped: dict[str, int] = field(default_factory=lambda: {"no labels": 0, "no foreground": 0, "unchanged": 0})
+    unchanged: int = 0  # nothing fitted, or the change was too small for 8 bits
 
 
 def synthesize(
@@ -34,60 +34,43 @@ def synthesize(
 ) -> dict[str, Counts]:
     """Write composites/<benchmark>.arrow for each benchmark, byte for byte the same from the same scenes and settings.
 
-    Returns the counts by benchmark. Raises SourceError when a benchmark has no test scene with the labels it needs.
+    Returns the counts by benchmark. Raises SourceError when nothing can be made of a benchmark's test scenes.
     """
     store = Scenes(scenes)
-    counts = {name: Counts() for name in settings.synthesize.benchmarks}
+    counts = {}
     with atomic_folder(out) as partial:
-        for name, benchmark in settings.synthesize.benchmarks.items():
-            chosen = _chosen(store, benchmark)
-            rows = _rows(store, chosen, name, benchmark, settings, counts[name])
-            Composites.write(partial / f"{name}.arrow", rows)
+        for name, chosen in settings.synthesize.benchmarks.items():
+            counts[name] = Counts()
+            if isinstance(chosen, PlacementSettings):
+                placing = Placing(name, chosen, store, "test", settings.seed)
+                counts[name].made = Placements.write(partial / f"{name}.arrow", _shown(placing.rows(), name))
+                needs = placing.needs()
+            else:
+                benchmark = create(name, settings, store, "test")
+                Composites.write(partial / f"{name}.arrow", _rows(benchmark, counts[name]))
+                needs = benchmark.needs()
             if counts[name].made == 0:
-                raise SourceError(_nothing(name, benchmark, len(chosen), counts[name]))
+                raise SourceError(_nothing(name, chosen.sources, needs, counts[name]))
     return counts
 
 
-def remake(row: dict[str, Any], scene: dict[str, Any], regions: str) -> np.ndarray:
-    """The composite's pixels (H×W×3 uint8) from a row's recipe and its scene; `regions` is the benchmark's label column."""
-    recipe = Recipe.from_json(row["recipe"])
-    labels = torch.from_numpy(scene[regions].astype(np.int64))[None]
-    return to_uint8(render(to_tensor([scene["image"]]), labels, [recipe]).composite)[0]
-
-
-def _chosen(store: Scenes, benchmark: BenchmarkSettings) -> list[int]:
-    sources = store.column("source")
-    return [i for i in store.index(split="test") if sources[i] in benchmark.sources]
-
-
-def _rows(
-    store: Scenes, chosen: list[int], name: str, benchmark: BenchmarkSettings, settings: Settings, counts: Counts
-) -> Iterator[dict[str, Any]]:
-    progress = track(range(0, len(chosen), BATCH), description=f"synthesize {name}")
-    for start in progress:
-        scenes = [store[i] for i in chosen[start : start + BATCH]]
-        labelled = [scene for scene in scenes if scene[benchmark.regions] is not None]
-        counts.skipped["no labels"] += len(scenes) - len(labelled)
-        for _, group in groupby(labelled, key=lambda scene: (scene["height"], scene["width"])):
-            yield from _freeze(list(group), name, benchmark.regions, settings.seed, settings.synthesize.perturb, counts)
-
-
-def _freeze(
-    scenes: list[dict[str, Any]], name: str, regions: str, seed: int, rules: PerturbSettings, counts: Counts
-) -> Iterator[dict[str, Any]]:
-    images = to_tensor([scene["image"] for scene in scenes])
-    labels = torch.from_numpy(np.stack([scene[regions] for scene in scenes]).astype(np.int64))
-    ids = [f"{name}/{scene['id']}" for scene in scenes]
-    batch = compose(images, labels, ids, 0, seed, rules)
-    for scene, row in zip(scenes, _pixels(batch), strict=True):
-        if not row["mask"].any():
-            counts.skipped["no foreground"] += 1
-        elif np.array_equal(row["composite"], row["real"]):
-            counts.skipped["unchanged"] += 1
-        else:
+def _rows(benchmark: Benchmark, counts: Counts) -> Iterator[dict[str, Any]]:
+    entries = benchmark.entries
+    for start in track(range(0, len(entries), BATCH), description=f"synthesize {benchmark.name}"):
+        chosen = entries[start : start + BATCH]
+        made = benchmark.make(benchmark.load(chosen, epoch=0), torch.device("cpu"))
+        for entry, row in zip(chosen, _pixels(made), strict=True):
+            if not row["mask"].any() or np.array_equal(row["composite"], row["real"]):
+                counts.unchanged += 1
+                continue
             counts.made += 1
-            copied = {key: scene[key] for key in ("source", "photo", "split", "height", "width")}
-            yield {**copied, **row, "id": f"{name}/{scene['id']}", "benchmark": name, "scene": scene["id"]}
+            scene = benchmark.scenes[entry.index]
+            copied = {key: scene[key] for key in ("source", "photo", "split", "group", "height", "width")}
+            yield {**copied, **row, "id": entry.id, "benchmark": benchmark.name, "scene": scene["id"]}
+
+
+def _shown(rows: Iterator[dict[str, Any]], name: str) -> Iterator[dict[str, Any]]:
+    yield from track(rows, description=f"synthesize {name}", total=None)
 
 
 def _pixels(batch: Batch) -> Iterator[dict[str, Any]]:
@@ -96,17 +79,9 @@ def _pixels(batch: Batch) -> Iterator[dict[str, Any]]:
         yield {"composite": composite, "real": real, "mask": mask, "regions": regions, "recipe": recipe.to_json()}
 
 
-def _nothing(name: str, benchmark: BenchmarkSettings, found: int, counts: Counts) -> str:
-    sources = ", ".join(benchmark.sources)
-    if found == 0:
-        return f"synthesize.benchmarks.{name}: no test scenes of {sources}; choose other sources there or in data.sources"
-    if counts.skipped["no labels"] == found:
-        remedy = "set parse.parser or " if benchmark.regions == "labels" else ""
-        return (
-            f"synthesize.benchmarks.{name}: none of the {found} test scenes of {sources} has {benchmark.regions!r}; "
-            f"{remedy}choose other sources or regions there"
-        )
-    why = ", ".join(f"{number} {reason}" for reason, number in counts.skipped.items())
+def _nothing(name: str, sources: list[str], needs: str, counts: Counts) -> str:
+    found = f"; {counts.unchanged} test scenes were tried and nothing changed" if counts.unchanged else ""
     return (
-        f"synthesize.benchmarks.{name}: nothing to change in the {found} test scenes of {sources} ({why}); choose other sources"
+        f"synthesize.benchmarks.{name}: no test scene of {', '.join(sources)} has {needs}{found}. "
+        "Choose other sources there, or set parse.parser for photographs without labels"
     )

@@ -1,64 +1,62 @@
 """Batches by step number: which scenes a step sees depends on the seed and the step alone, so training can start anywhere."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import lru_cache
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.utils.data import Dataset
 
 from retouch.errors import SourceError
 from retouch.settings import ModelSettings, Settings
 from retouch.store import Scenes
-from retouch.synthesis.compose import MIN_AREA
+from retouch.synthesis import Batch
+from retouch.synthesis.benchmarks import Entry, Loaded, create
 from retouch.synthesis.recipe import sample_seed
 
 HOLD_OUT = 24  # photographs a benchmark
 HOLD_OUT_SHARE = 0.2
 
-
-@dataclass(frozen=True)
-class Entry:
-    """A scene as one benchmark uses it."""
-
-    index: int
-    benchmark: str
-    regions: str  # the label column
-    id: str
+Choice = tuple[str, Entry]
+"""A benchmark's name, and a scene as it uses it."""
 
 
-def entries(scenes: Scenes, settings: Settings, model: ModelSettings) -> tuple[list[Entry], list[Entry]]:
-    """The scenes of the train split to learn from, and a fixed few of the same split held out to watch.
+class Mixture:
+    """The training benchmarks of one model: scenes to learn from, and a fixed few of the same split held out to watch.
 
     A photograph held out for one benchmark is held out for all. Raises SourceError when a benchmark has nothing to learn from.
     """
-    learn: list[Entry] = []
-    watch: list[Entry] = []
-    for name in model.benchmarks:
-        benchmark = settings.synthesize.benchmarks[name]
-        found = list(_labelled(scenes, name, benchmark.regions, benchmark.sources))
-        held = _held_out(sorted({photo for photo, _ in found}), settings.seed)
-        learn += [entry for photo, entry in found if photo not in held]
-        watch += [entry for photo, entry in found if photo in held][:HOLD_OUT]
-        if not found:
-            raise SourceError(
-                f"benchmark {name} has no training scenes with {benchmark.regions!r} in {', '.join(benchmark.sources)}: "
-                "choose other sources in synthesize.benchmarks, or set parse.parser"
-            )
-    return learn, watch
+
+    def __init__(self, scenes: Scenes, settings: Settings, model: ModelSettings) -> None:
+        self.benchmarks = {name: create(name, settings, scenes, "train") for name in model.benchmarks}
+        self.learn: list[Choice] = []
+        self.watch: list[Choice] = []
+        for name, benchmark in self.benchmarks.items():
+            if not benchmark.entries:
+                raise SourceError(
+                    f"benchmark {name} has no training scene of {', '.join(benchmark.settings.sources)} "
+                    f"with {benchmark.needs()}: choose other sources in synthesize.benchmarks, or set parse.parser"
+                )
+            held = _held_out(sorted({entry.photo for entry in benchmark.entries}), settings.seed)
+            self.learn += [(name, entry) for entry in benchmark.entries if entry.photo not in held]
+            self.watch += [(name, entry) for entry in benchmark.entries if entry.photo in held][:HOLD_OUT]
+
+    def load(self, chosen: Sequence[Choice], epoch: int) -> dict[str, Loaded]:
+        """What is needed to make these composites, by benchmark."""
+        return {
+            name: self.benchmarks[name].load([entry for _, entry in group], epoch)
+            for name, group in groupby(sorted(chosen, key=_benchmark), key=_benchmark)
+        }
+
+    def make(self, loaded: dict[str, Loaded], device: torch.device) -> Batch:
+        """The composites of all benchmarks in one batch, on `device`."""
+        return joined([self.benchmarks[name].make(part, device) for name, part in loaded.items()])
 
 
-def _labelled(scenes: Scenes, name: str, regions: str, sources: list[str]) -> Iterator[tuple[str, Entry]]:
-    for index in scenes.index(split="train"):
-        scene = scenes[index]
-        labels = scene[regions]
-        if scene["source"] not in sources or labels is None:
-            continue
-        if np.bincount(labels.ravel(), minlength=2)[1:].max() >= MIN_AREA * labels.size:
-            yield scene["photo"], Entry(index, name, regions, f"{name}/{scene['id']}")
+def _benchmark(choice: Choice) -> str:
+    return choice[0]
 
 
 def _held_out(photos: list[str], seed: int) -> set[str]:
@@ -66,14 +64,14 @@ def _held_out(photos: list[str], seed: int) -> set[str]:
     return set(by_hash[: min(HOLD_OUT, int(HOLD_OUT_SHARE * len(photos)))])
 
 
-def collate(scenes: Scenes, chosen: list[Entry]) -> dict[str, Any]:
-    """Scenes as uint8 tensors: image N×3×H×W, labels N×H×W; and their ids."""
-    rows = [(entry, scenes[entry.index]) for entry in chosen]
-    return {
-        "image": torch.from_numpy(np.stack([row["image"] for _, row in rows])).permute(0, 3, 1, 2).contiguous(),
-        "labels": torch.from_numpy(np.stack([row[entry.regions] for entry, row in rows])),
-        "ids": [entry.id for entry in chosen],
-    }
+def joined(batches: Sequence[Batch]) -> Batch:
+    """Batches one after another."""
+    if len(batches) == 1:
+        return batches[0]
+    composite, real, mask, regions = (
+        torch.cat([getattr(batch, name) for batch in batches]) for name in ("composite", "real", "mask", "regions")
+    )
+    return Batch(composite, real, mask, regions, [recipe for batch in batches for recipe in batch.recipes])
 
 
 class Steps(Dataset[dict[str, Any]]):
@@ -82,25 +80,20 @@ class Steps(Dataset[dict[str, Any]]):
     With several devices each takes its own share of every batch: `rank` of `world`.
     """
 
-    def __init__(self, scenes: Scenes, learn: list[Entry], batch: int, seed: int, rank: int = 0, world: int = 1) -> None:
-        self.scenes, self.learn, self.batch, self.seed = scenes, learn, batch, seed
+    def __init__(self, mixture: Mixture, batch: int, seed: int, rank: int = 0, world: int = 1) -> None:
+        self.mixture, self.batch, self.seed = mixture, batch, seed
         self.rank, self.world = rank, world
 
     def __getitem__(self, step: int) -> dict[str, Any]:
+        return {"loaded": self.mixture.load(self.choices(step), epoch=step + 1), "step": step}
+
+    def choices(self, step: int) -> list[Choice]:
+        """The scenes of a step."""
+        learn = self.mixture.learn
         places = range(step * self.batch + self.rank, (step + 1) * self.batch, self.world)
-        chosen = [
-            self.learn[_order(len(self.learn), self.seed, place // len(self.learn))[place % len(self.learn)]]
-            for place in places
-        ]
-        return {**collate(self.scenes, chosen), "step": step}
+        return [learn[_order(len(learn), self.seed, place // len(learn))[place % len(learn)]] for place in places]
 
 
 @lru_cache(maxsize=2)
 def _order(count: int, seed: int, epoch: int) -> np.ndarray:
     return np.random.Generator(np.random.PCG64(sample_seed(seed, "order", epoch))).permutation(count)
-
-
-def to_device(batch: dict[str, Any], device: torch.device) -> tuple[Tensor, Tensor]:
-    """The batch's pictures as float N×3×H×W in [0, 1] and its labels as int64, on `device`."""
-    image = batch["image"].to(device, non_blocking=True).float().div_(255)
-    return image, batch["labels"].to(device, non_blocking=True).long()

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from retouch.models import create
 from retouch.settings import ModelSettings, Settings
 from retouch.store import Scenes
+from retouch.synthesis.benchmarks import Loaded
 from retouch.training.checkpoint import Checkpoints
-from retouch.training.data import Entry, Steps, collate, entries
+from retouch.training.data import Mixture, Steps
 from retouch.training.digest import training_digest
 from retouch.training.journal import Journal
 
@@ -34,17 +35,17 @@ def train(
     """
     chosen = settings.model(name)
     store = Scenes(scenes)
-    learn, watch = entries(store, settings, chosen)
+    mixture = Mixture(store, settings, chosen)
     digest = training_digest(settings, name, scenes)
     states = Checkpoints(checkpoints / name / digest[:16])
     journal = Journal(name, digest, {"seed": settings.seed, **chosen.model_dump(mode="json")}, chosen.steps)
-    module = _module(settings, chosen)
+    module = _module(settings, chosen, mixture)
     outcome = "FAILED"
     try:
-        _fit(settings, chosen, module, store, learn, watch, states, journal)
+        _fit(settings, chosen, module, states, journal)
         path = artifacts / name / "model.safetensors"
         journal.write(path.with_name("curves.csv"))
-        _save(path, module, settings, name, digest, size=store[learn[0].index]["height"])
+        _save(path, module, settings, name, digest, size=store[0]["height"])
         states.clear()
         outcome = "FINISHED"
     except KeyboardInterrupt:
@@ -55,7 +56,7 @@ def train(
     return path
 
 
-def _module(settings: Settings, chosen: ModelSettings) -> "Training":
+def _module(settings: Settings, chosen: ModelSettings, mixture: Mixture) -> "Training":
     import torch
 
     from retouch.models.perceptual import lpips
@@ -65,7 +66,7 @@ def _module(settings: Settings, chosen: ModelSettings) -> "Training":
     perceptual = lpips("vgg") if chosen.loss.perceptual else None
     torch.manual_seed(sample_seed(settings.seed, "initial weights", 0))
     model = create(chosen.architecture, **chosen.options)
-    module = Training(model, chosen, settings.synthesize.perturb, settings.seed, perceptual)
+    module = Training(model, chosen, mixture, settings.seed, perceptual)
     if settings.train.compile:
         module.model.compile()
     return module
@@ -75,9 +76,6 @@ def _fit(
     settings: Settings,
     chosen: ModelSettings,
     module: "Training",
-    store: Scenes,
-    learn: list[Entry],
-    watch: list[Entry],
     states: Checkpoints,
     journal: Journal,
 ) -> None:
@@ -93,7 +91,8 @@ def _fit(
         journal.rows = state["rows"]
     if module.first_step >= chosen.steps:
         return
-    watched = [collate(store, watch[start : start + WATCH_BATCH]) for start in range(0, len(watch), WATCH_BATCH)]
+    watch = module.mixture.watch
+    watched = [module.mixture.load(watch[start : start + WATCH_BATCH], 0) for start in range(0, len(watch), WATCH_BATCH)]
     trainer = pl.Trainer(
         accelerator=settings.train.accelerator,
         devices=settings.train.devices,
@@ -106,7 +105,7 @@ def _fit(
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
-    steps = Steps(store, learn, chosen.batch, settings.seed, trainer.global_rank, trainer.world_size)
+    steps = Steps(module.mixture, chosen.batch, settings.seed, trainer.global_rank, trainer.world_size)
     workers = settings.train.workers
     loader = DataLoader(
         steps,
@@ -127,7 +126,7 @@ def _habits() -> Any:
     class Habits(pl.Callback):
         """What is done every so many steps: notes, samples, states; and the end of the time."""
 
-        def __init__(self, settings: Settings, chosen: ModelSettings, watch: list[dict[str, Any]], states: Checkpoints,
+        def __init__(self, settings: Settings, chosen: ModelSettings, watch: list[dict[str, Loaded]], states: Checkpoints,
                      journal: Journal, state: dict[str, Any] | None) -> None:  # fmt: skip
             self.settings, self.chosen, self.watch = settings.train, chosen, watch
             self.states, self.journal, self.state = states, journal, state

@@ -9,10 +9,11 @@ from torch import Tensor
 
 from retouch.errors import RetouchError
 from retouch.models.base import Model, Result
-from retouch.settings import ModelSettings, PerturbSettings
-from retouch.synthesis import Batch, compose
+from retouch.settings import ModelSettings
+from retouch.synthesis import Batch
+from retouch.synthesis.benchmarks import Loaded
 from retouch.synthesis.recipe import sample_seed
-from retouch.training.data import to_device
+from retouch.training.data import Mixture
 from retouch.training.losses import Distance, objective
 
 
@@ -23,12 +24,12 @@ class Training(pl.LightningModule):
     """
 
     def __init__(
-        self, model: Model, settings: ModelSettings, rules: PerturbSettings, seed: int, perceptual: Distance | None = None
+        self, model: Model, settings: ModelSettings, mixture: Mixture, seed: int, perceptual: Distance | None = None
     ) -> None:
         super().__init__()
         self.model = model.to(memory_format=torch.channels_last)
         self.averaged = copy.deepcopy(model).requires_grad_(False).eval() if settings.ema else model
-        self.settings, self.rules, self.seed = settings, rules, seed
+        self.settings, self.mixture, self.seed = settings, mixture, seed
         self.first_step = 0
         self._perceptual = [perceptual]  # in a list, so that its weights are no part of the state
 
@@ -37,17 +38,12 @@ class Training(pl.LightningModule):
         """Steps done so far, those before an interruption included."""
         return self.first_step + self.global_step
 
-    def compose(self, batch: dict[str, Any], epoch: int) -> Batch:
-        """Perturb a batch of scenes on this module's device; `epoch` is mixed into each picture's seed."""
-        images, labels = to_device(batch, self.device)
-        return compose(images, labels, batch["ids"], epoch, self.seed, self.rules)
-
     def training_step(self, batch: dict[str, Any], _: int) -> Tensor:
         """The loss of one batch of scenes."""
         torch.manual_seed(sample_seed(self.seed, "step", batch["step"]) + self.global_rank)
         for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = self.learning_rate(batch["step"])
-        made = self.compose(batch, batch["step"] + 1)
+        made = self.mixture.make(batch["loaded"], self.device)
         result: Result = self.model(model_input(made))
         perceptual = self._perceptual[0]
         loss = objective(self.settings.loss, result.image, made.real, made.mask, perceptual)
@@ -81,13 +77,13 @@ class Training(pl.LightningModule):
                 mean.copy_(now)
 
     @torch.no_grad()
-    def watch(self, batches: list[dict[str, Any]]) -> tuple[float, Batch, Result]:
+    def watch(self, batches: list[dict[str, Loaded]]) -> tuple[float, Batch, Result]:
         """The averaged model on held-out training scenes: its MSE over the composites', and the first batch as pictures."""
         self.averaged.eval()
         before = after = 0.0
         shown: tuple[Batch, Result] | None = None
         for batch in batches:
-            made = self.compose(batch, 0)
+            made = self.mixture.make(batch, self.device)
             result: Result = self.averaged(model_input(made))
             before += float((made.composite - made.real).square().sum())
             after += float((result.image.clamp(0, 1) - made.real).square().sum())

@@ -60,8 +60,8 @@ class Sample(Source):
             for row in csv.DictReader(file):
                 split: Split = "train" if row["split"] == "train" else "test"
                 files = _files(root, split, int(row["index"]))
-                maps = {kind: files[kind] for kind in MAPS}
-                yield Photo(row["id"], self.name, row["id"], split, scene=row["scene"], **maps)
+                image, labels, parts, matte = (files[kind] for kind in MAPS)
+                yield Photo(row["id"], self.name, row["id"], split, image, labels, parts, matte, row["scene"])
 
 
 def _files(root: Path, split: str, index: int) -> dict[str, Path]:

@@ -1,0 +1,112 @@
+"""The other parts of params.yaml: data, scenes, gate, training, models, evaluation, promotion."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from retouch.settings.base import Positive, Range, Section
+
+
+class SampleSettings(Section):
+    """The drawn scenes."""
+
+    train: Positive  # scenes to train on
+    test: Positive  # scenes to test on
+    size: Annotated[int, Field(ge=32)]  # px, square
+
+
+class DataSettings(Section):
+    """Where photographs come from (`retouch download`)."""
+
+    sources: Annotated[list[str], Field(min_length=1)]  # names listed by `retouch sources`
+    location: str | None  # folder, s3://bucket/prefix, https://… or `official`; `sample` needs none
+    endpoint: str | None  # address of an S3 service other than Amazon's; credentials come from the usual places of AWS
+    limit: Positive | None  # photographs a source and split, null = all
+    sample: SampleSettings
+
+
+class ParserSettings(Section):
+    """A scene parser in ONNX form, N×3×S×S → N×(1+classes)×S×S logits, class 0 = other."""
+
+    path: str  # ONNX file
+    size: Positive  # px, the square it was exported for
+    mean: float  # pixels in 0–255 become (pixel − mean) / scale
+    scale: float
+
+
+class MattingSettings(Section):
+    """A network in ONNX form that finds the foreground, as U²-Net does: N×3×S×S → N×1×S×S first of its outputs."""
+
+    path: str  # ONNX file
+    size: Positive  # px, the square it was exported for
+
+
+class ParseSettings(Section):
+    """Scenes: photographs at working size, with labels of the source or else of the parser."""
+
+    size: Annotated[int, Field(ge=32)]  # px, square: pictures are stretched to it, as the papers do
+    parser: ParserSettings | None
+    matting: MattingSettings | None  # cuts people out where their source has no masks
+
+
+class ValidateSettings(Section):
+    """Bounds of the data gate."""
+
+    foreground_ratio: Range  # share of a composite that may be changed
+    near_duplicate_bits: Annotated[int, Field(ge=0, le=64)]  # Hamming distance of perceptual hashes across splits
+
+
+class TrainSettings(Section):
+    """What all trainings share: the machine and the habits, not the recipe of one model."""
+
+    accelerator: str  # Lightning's: auto, cpu, gpu
+    devices: int | Literal["auto"]
+    precision: str  # Lightning's: 32-true, bf16-mixed, 16-mixed
+    compile: bool  # torch.compile
+    workers: Annotated[int, Field(ge=0)]
+    checkpoint_every: Positive  # steps
+    log_every: Positive  # steps
+    sample_every: Positive  # steps between sample pictures and validation
+
+
+class LossSettings(Section):
+    """The objective of one model."""
+
+    reconstruction: Literal["charbonnier", "mse", "fn-mse"]
+    epsilon: Annotated[float, Field(gt=0)]  # Charbonnier's ε (Sg-MMH equation 3)
+    min_area: Annotated[float, Field(gt=0)]  # FN-MSE's A_min, px (iDIH equation 2)
+    perceptual: Annotated[float, Field(ge=0)]  # weight of LPIPS-VGG (Sg-MMH equation 4); 0 = off
+
+
+class ModelSettings(Section):
+    """One model to train: its architecture, its training sets and its schedule."""
+
+    architecture: str  # a name of retouch.models
+    options: dict[str, Any]  # arguments of the architecture
+    benchmarks: Annotated[list[str], Field(min_length=1)]  # trained on a mixture of these, and tested on each
+    loss: LossSettings
+    learning_rate: Annotated[float, Field(gt=0)]
+    betas: Range  # Adam's
+    milestones: list[float]  # shares of the training after which the rate is multiplied by gamma
+    gamma: Annotated[float, Field(gt=0, le=1)]
+    ema: Annotated[float, Field(ge=0, lt=1)]  # decay of the averaged weights; 0 = off
+    batch: Positive
+    steps: Positive
+    minutes: Annotated[float, Field(gt=0)] | None  # stop earlier after this time (then no longer reproducible)
+
+
+class EvaluateSettings(Section):
+    """How models are measured on the frozen test sets."""
+
+    batch: Positive
+    lpips: Literal["vgg", "alex"] | None
+    foreground_bins: list[float]  # upper edges of the bins of foreground ratio
+    pictures: Positive  # rows of the picture grid
+
+
+class GateSettings(Section):
+    """What a challenger must reach to become champion."""
+
+    max_mse_ratio: Annotated[float, Field(gt=0)]  # harmonized ÷ composite MSE on every benchmark
+    min_gain: float  # relative MSE gain over the champion, lower bound of a paired bootstrap
+    slice_tolerance: Annotated[float, Field(ge=0)]  # relative MSE loss allowed in any slice

@@ -1,0 +1,135 @@
+"""What is done to every pixel: tables and matrices on 8-bit codes.
+
+Codes are uint8 …×P, or …×3×P where channels mix. Each function takes NumPy arrays or tensors and gives the same values for
+both: arrays are several times as fast on a CPU, tensors run on any device.
+"""
+
+import math
+import threading
+import weakref
+from typing import TypeVar
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+Array = TypeVar("Array", Tensor, np.ndarray)
+
+CHUNK = 8192
+"""Pixels worked on at a time: three channels of floats stay in a core's own cache."""
+
+_BLOCKS: list[tuple[np.ndarray, weakref.ref[np.ndarray]]] = []
+_KEPT = 16
+_LOCK = threading.Lock()
+
+
+def on_cpu(tensor: Tensor) -> bool:
+    """Whether arrays serve better than this tensor."""
+    return tensor.device.type == "cpu"
+
+
+def fresh(shape: tuple[int, ...], like: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    """A tensor of `shape` on `like`'s device, not yet filled.
+
+    On a CPU it takes over the memory of an earlier one of that size which nobody holds any more: having the system hand out
+    new pages for a batch costs more than the work on it.
+    """
+    if not on_cpu(like):
+        return torch.empty(shape, dtype=dtype, device=like.device)
+    size = math.prod(shape) * dtype.itemsize
+    with _LOCK:
+        free = [index for index, (block, user) in enumerate(_BLOCKS) if block.nbytes == size and user() is None]
+        block = _BLOCKS.pop(free[0])[0] if free else np.empty(size, np.uint8)
+        memory = block[:]
+        _BLOCKS.append((block, weakref.ref(memory)))
+        del _BLOCKS[:-_KEPT]
+    return torch.from_numpy(memory).view(dtype).view(shape)
+
+
+def to_codes(images: Tensor) -> Tensor | np.ndarray:
+    """Images N×3×H×W in [0, 1] → codes N×3×P: an array on a CPU, else a tensor."""
+    codes = images.mul(255).round_().byte().flatten(-2)
+    return codes.numpy() if on_cpu(codes) else codes
+
+
+def to_images(codes: Tensor | np.ndarray, like: Tensor) -> Tensor:
+    """What `to_codes` made of `like`, and was changed since, as images again."""
+    return torch.as_tensor(codes).div(255).view(like.shape)
+
+
+def look_up(codes: Array, table: Array) -> Array:
+    """Replace each code by `table[code]`: 256 values of uint8, the last dimension of tables that broadcast over the rows."""
+    if isinstance(codes, Tensor):
+        return table.expand(*codes.shape[:-1], 256).gather(-1, codes.long())
+    result = np.empty(codes.shape, np.uint8)
+    if table.ndim == 1:
+        cv2.LUT(codes.reshape(1, -1), table, result.reshape(1, -1))
+        return result
+    tables = table if codes.ndim == 2 else np.broadcast_to(table, (*codes.shape[:-1], 256)).reshape(-1, 256)
+    rows = -1, 1, codes.shape[-1]
+    for row, values, into in zip(codes.reshape(rows), tables, result.reshape(rows), strict=True):
+        cv2.LUT(row, values, into)
+    return result
+
+
+def look_up_local(codes: Array, tables: Array, starts: Array) -> Array:
+    """Replace each code of …×3×P by `tables[channel, start + code]`: uint8 tables 3×T, whole-number starts P."""
+    if isinstance(codes, Tensor):
+        rows = [values.take(starts + code) for code, values in zip(codes.unbind(-2), tables, strict=True)]
+        return torch.stack(rows, -2)
+    result = np.empty(codes.shape, np.uint8)
+    for channel, values in enumerate(tables):
+        result[..., channel, :] = values.take(starts + codes[..., channel, :])
+    return result
+
+
+def pick(tables: Array, index: Array) -> Array:
+    """`tables[channel, index]` for tables 3×T and whole numbers …×P: …×3×P."""
+    if isinstance(tables, Tensor):
+        return torch.stack([values.take(index.long()) for values in tables], -2)
+    return np.stack([values.take(index) for values in tables], -2)
+
+
+def mix(codes: Array, matrix: Array) -> Array:
+    """Multiply the channels by a float32 matrix 3×3, or N×3×3 for N×3×P codes: rounded and clipped as Pillow does."""
+    if isinstance(codes, Tensor):
+        return weigh(codes.float(), matrix).add_(0.5).clamp_(0, 255).byte()
+    result = np.empty(codes.shape, np.uint8)
+    for start in range(0, codes.shape[-1], CHUNK):
+        part = np.s_[..., start : start + CHUNK]
+        total = weigh(codes[part].astype(np.float32), matrix)
+        total += np.float32(0.5)
+        total.clip(0, 255, out=total)
+        result[part] = total
+    return result
+
+
+def weigh(channels: Array, matrix: Array) -> Array:
+    """Matrix …×3×3 times channels …×3×P, as floats, summed in Pillow's order.
+
+    A fused or reordered sum lands on the other side of a rounding tie now and then.
+    """
+    columns = matrix.swapaxes(-1, -2)[..., None]
+    total = channels[..., 0:1, :] * columns[..., 0, :, :]
+    total += channels[..., 1:2, :] * columns[..., 1, :, :]
+    total += channels[..., 2:3, :] * columns[..., 2, :, :]
+    return total
+
+
+def luma(codes: Array) -> Array:
+    """Rec. 601 luma of …×3×P codes, …×P int32 of 0–255, in Pillow's 16-bit fixed point."""
+    wide = codes.int() if isinstance(codes, Tensor) else codes.astype(np.int32)
+    total = wide[..., 0, :] * 19595
+    total += wide[..., 1, :] * 38470
+    total += wide[..., 2, :] * 7471
+    total += 32768
+    total >>= 16
+    return total
+
+
+def reach(codes: Array) -> Array:
+    """The largest minus the smallest channel of …×3×P codes: …×P int32."""
+    if isinstance(codes, Tensor):
+        return codes.amax(-2).sub_(codes.amin(-2)).int()
+    return (codes.max(-2) - codes.min(-2)).astype(np.int32)

@@ -1,0 +1,98 @@
+import json
+import math
+
+import numpy as np
+import pytest
+
+from retouch.parsing.fill import fill, fill_labels, hole
+from retouch.settings import PlacementSettings
+from retouch.store import Placements, Scenes
+from retouch.synthesis.placement import Place, Placing, box, put, spatial_score
+
+SIZE = 64
+RULES = PlacementSettings(
+    kind="placement", sources=["sample"], content_negatives=2, spatial_negatives=2, scales=(0.5, 2.0), area=(0.01, 0.5)
+)
+
+
+def person(number: int, split: str = "test") -> dict:
+    rng = np.random.default_rng(number)
+    matte = np.zeros((SIZE, SIZE), np.uint8)
+    top, left = rng.integers(8, 24, 2)
+    matte[top : top + 24, left : left + 10] = 255
+    labels = np.full((SIZE, SIZE), 3, np.uint8)
+    labels[40:] = 10
+    labels[matte > 0] = 13
+    image = np.full((SIZE, SIZE, 3), (40, 90, 160), np.uint8)
+    image[matte > 0] = rng.integers(0, 256, 3)
+    return {"id": f"sample/{number}", "source": "sample", "photo": f"sample/{number}", "split": split, "height": SIZE,
+            "width": SIZE, "image": image, "labels": labels, "matte": matte}  # fmt: skip
+
+
+@pytest.fixture
+def placing(tmp_path):
+    rows = [person(i) for i in range(5)] + [person(9, "train"), {**person(10), "matte": None}]
+    Scenes.write(tmp_path / "scenes.arrow", rows)
+    return Placing("art", RULES, Scenes(tmp_path / "scenes.arrow"), "test", seed=7)
+
+
+def test_equation_1():
+    assert spatial_score(0, 100, 1) == pytest.approx(1 / (1 + math.exp(-10)))
+    assert spatial_score(50, 100, 1) == pytest.approx(0.5)
+    assert spatial_score(100, 100, 1) == pytest.approx(1 / (1 + math.exp(10)))
+    assert spatial_score(50, 100, 2) == spatial_score(50, 100, 0.5) == pytest.approx(0.25)
+
+
+def test_the_proportions_are_table_1_s_and_splits_are_kept(placing):
+    rows = list(placing.rows())
+    kinds = [row["kind"] for row in rows]
+    assert (kinds.count("positive"), kinds.count("content"), kinds.count("spatial")) == (5, 10, 10)
+    assert {row[key] for row in rows for key in ("foreground_scene", "background_scene")} == {f"sample/{i}" for i in range(5)}
+    for row in rows:
+        assert row["content"] == (row["kind"] != "content")
+        assert (row["foreground_scene"] == row["background_scene"]) == row["content"]
+        assert row["spatial"] == {"positive": 1.0, "content": 0.0}.get(row["kind"], row["spatial"])
+        assert row["kind"] != "spatial" or 0 < row["spatial"] < 1
+
+
+def test_rows_fit_the_store_and_are_the_same_each_time(placing, tmp_path):
+    for name in ("a", "b"):
+        assert Placements.write(tmp_path / name, placing.rows()) == 25
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    first = Placements(tmp_path / "a")[0]
+    assert first["labels"].max() == 10  # the person is gone from the scene parsing
+    assert json.loads(first["recipe"])["kind"] == "positive"
+
+
+def test_a_positive_put_back_is_the_photograph(placing):
+    for row, number in ((row, int(row["foreground_scene"][7:])) for row in placing.rows() if row["kind"] == "positive"):
+        original, alpha = person(number), row["alpha"][..., None] > 0
+        assert np.array_equal(
+            np.where(alpha, row["foreground"], row["background"])[alpha[..., 0]], original["image"][alpha[..., 0]]
+        )
+        assert np.array_equal(row["background"][0, 0], original["image"][0, 0])
+
+
+def test_a_misplaced_person_is_whole_and_of_the_drawn_size(placing):
+    for row in placing.rows():
+        place = Place(**json.loads(row["recipe"])["place"])
+        found = box(row["alpha"])
+        assert (found.left, found.top) == (place.left, place.top)
+        assert abs(found.height - 24 * place.scale) <= 1
+        assert abs(found.width - 10 * place.scale) <= 1
+
+
+def test_put_leaves_nothing_of_the_background():
+    colours, alpha = put(person(3), Place(0, 0, 1.5))
+    assert not colours[alpha == 0].any()
+    assert alpha[:36, :15].all()
+
+
+def test_the_hole_is_filled_from_around_it():
+    row = person(1)
+    filled = fill(row["image"], row["matte"])
+    assert np.abs(filled.astype(int) - (40, 90, 160)).max() <= 4
+    labels = fill_labels(row["labels"], row["matte"])
+    assert set(np.unique(labels)) == {3, 10}
+    assert np.array_equal(labels[~hole(row["matte"])], row["labels"][~hole(row["matte"])])
+    assert not fill_labels(row["labels"], np.full((SIZE, SIZE), 255, np.uint8)).any()
