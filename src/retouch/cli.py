@@ -53,13 +53,15 @@ def fail(message: str) -> None:
 def use(
     name: Annotated[str, typer.Argument(help="sample (drawn scenes, minutes), photos (real ones, an hour) or paper (a GPU).")],
     photos: Annotated[
-        str | None, typer.Option(help="Folder with the official layouts (ADEChallengeData2016/, LIP/, …).")
+        str | None,
+        typer.Option(help="Where the official layouts are: a folder, s3://bucket/prefix, https://host/prefix, or `official`."),
     ] = None,
+    endpoint: Annotated[str | None, typer.Option(help="Address of an S3 service other than Amazon's.")] = None,
 ) -> None:
     """Switch params.yaml to the settings kept in params/NAME.yaml."""
     from retouch import presets
 
-    chosen = presets.use(name, photos)
+    chosen = presets.use(name, photos, endpoint)
     console.print(f"params.yaml: {name}, {chosen.parse.size} px, models {', '.join(chosen.models)}")
 
 

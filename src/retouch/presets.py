@@ -21,16 +21,18 @@ def names(folder: Path = FOLDER) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
-def use(name: str, location: str | None = None, folder: Path = FOLDER, target: Path = PARAMS) -> Settings:
+def use(
+    name: str, location: str | None = None, endpoint: str | None = None, folder: Path = FOLDER, target: Path = PARAMS
+) -> Settings:
     """Write `target` from `folder`/`name`.yaml, with `location` as the place of the photographs where given.
 
-    Comments are kept. Raises SettingsError when there is no such file, it holds a wrong key, or `location` is not there.
+    `location` is a folder, an s3:// or https:// address, or `official`; `endpoint` an S3 service's address. Comments are kept. Raises SettingsError when there is no such file, it holds a wrong key, or `location` is not there.
     """
     if name not in names(folder):
         raise SettingsError(f"no settings {name!r} in {folder}/; there are: {', '.join(names(folder)) or 'none'}")
     if location is not None and name == BASE:
         raise SettingsError("the sample draws its own photographs: leave out --photos")
-    if location is not None and "://" not in location and not Path(location).is_dir():
+    if location not in (None, "official") and "://" not in str(location) and not Path(str(location)).is_dir():
         raise SettingsError(f"--photos {location}: no such folder")
     yaml = YAML()
     yaml.width = 128
@@ -40,6 +42,8 @@ def use(name: str, location: str | None = None, folder: Path = FOLDER, target: P
         _merge(settings, yaml.load((folder / f"{name}.yaml").read_text()))
     if location is not None:
         settings["data"]["location"] = location
+    if endpoint is not None:
+        settings["data"]["endpoint"] = endpoint
     with atomic_file(target) as partial:
         if name == BASE:
             partial.write_text((folder / f"{BASE}.yaml").read_text())

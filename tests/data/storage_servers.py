@@ -206,3 +206,17 @@ def tree(folder: Path) -> dict[str, str]:
 def clean(variables: dict[str, str]) -> dict[str, str]:
     """This process's environment with these variables and no others of AWS."""
     return {key: value for key, value in os.environ.items() if not key.startswith("AWS_")} | variables
+
+
+def publish(folder: Path, files: dict[str, bytes], sums: bool = True) -> None:
+    """Write files, and the list of their checksums."""
+    for path, content in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+    if sums:
+        text = "".join(f"{hashlib.sha256(content).hexdigest()}  ./{path}\n" for path, content in files.items())
+        (folder / "SHA256SUMS").write_text(text)
+
+
+def digests(files: dict[str, bytes]) -> dict[str, str]:
+    return {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}

@@ -31,7 +31,7 @@ class Batch:
     composite: Tensor  # N×3×H×W in [0, 1]
     real: Tensor  # N×3×H×W in [0, 1]: the photographs, degraded where the recipes say so; else the very tensor given, if float
     mask: Tensor  # N×1×H×W in [0, 1]
-    regions: Tensor  # N×H×W int64, numbered from 1 in the recipe's order, 0 = unchanged
+    regions: Tensor  # N×H×W whole numbers, numbered from 1 in the recipe's order, 0 = unchanged
     recipes: Sequence[Recorded]
 
 
@@ -88,22 +88,28 @@ def render(images: Tensor, labels: Tensor, recipes: Sequence[Recipe], feather: f
     exact = images.dtype == torch.uint8 and feather == 0  # then bytes are edited, a quarter of the memory
     images = images.contiguous() if exact or images.is_floating_point() else _unit(images.contiguous())
     real = _degraded(images, recipes)
-    composite = fresh(real.shape, real, real.dtype).copy_(real)
-    numbers = fresh(labels.shape, labels, torch.int16).zero_()
-    found = _find(labels, recipes, numbers)
-    mask = fresh((len(images), 1, *labels.shape[1:]), real).copy_(numbers.unsqueeze(1)).clamp_(max=1)
+    composite = _copy(real)
+    few = max(len(recipe.edits) for recipe in recipes) < 256
+    regions = fresh(labels.shape, labels, torch.uint8 if few else torch.int64).zero_()
+    found = _find(labels, recipes, regions)
+    mask = fresh((len(images), 1, *labels.shape[1:]), real)
+    torch.gt(regions.unsqueeze(1), 0, out=mask)
     if feather > 0:
         for region in found:
-            soft = _faded(numbers[region.picture] == region.number, feather)
+            soft = _faded(regions[region.picture] == region.number, feather)
             mask[region.picture].view(-1)[region.places] = soft.flatten()[region.places]
     _change(composite, images, mask if feather > 0 else None, found)
     if exact:
         composite, real = _unit(composite), _unit(real)
-    return Batch(composite, real, mask, fresh(labels.shape, labels, torch.int64).copy_(numbers), list(recipes))
+    return Batch(composite, real, mask, regions, list(recipes))
 
 
 def _unit(codes: Tensor) -> Tensor:
     return fresh(codes.shape, codes).copy_(codes).div_(255)
+
+
+def _copy(images: Tensor) -> Tensor:
+    return fresh(images.shape, images, images.dtype).copy_(images)
 
 
 def _find(labels: Tensor, recipes: Sequence[Recipe], numbers: Tensor) -> list[_Region]:
@@ -115,15 +121,19 @@ def _find(labels: Tensor, recipes: Sequence[Recipe], numbers: Tensor) -> list[_R
     for picture, (recipe, classes, into) in enumerate(zip(recipes, *flat, strict=True)):
         for number, edit in enumerate(recipe.edits, 1):
             within = classes == edit.region
-            places = within.nonzero()[0] if isinstance(within, np.ndarray) else within.nonzero().squeeze(1)
+            if isinstance(within, np.ndarray):
+                np.copyto(into, number, where=within)
+                places = within.nonzero()[0]
+            else:
+                into.masked_fill_(within, number)
+                places = within.nonzero().squeeze(1)
             if len(places):
-                into[within] = number
                 found.append(_Region(picture, number, edit, places))
     return found
 
 
 def _degraded(images: Tensor, recipes: Sequence[Recipe]) -> Tensor:
-    real = images.clone() if any(recipe.degradation for recipe in recipes) else images
+    real = _copy(images) if any(recipe.degradation for recipe in recipes) else images
     for picture, recipe in enumerate(recipes):
         if recipe.degradation:
             codes = images.dtype == torch.uint8
@@ -135,12 +145,11 @@ def _degraded(images: Tensor, recipes: Sequence[Recipe]) -> Tensor:
 
 def _change(composite: Tensor, images: Tensor, mask: Tensor | None, found: list[_Region]) -> None:
     """Edit all regions, and lay them into `composite`; `mask` where edges are soft."""
-    if on_cpu(images):  # one by one: the pixels stay in the cache
+    if on_cpu(images):
         targets, sources = composite.flatten(2).numpy(), images.flatten(2).numpy()
         weights = None if mask is None else mask.flatten(1).numpy()
-        for region in found:
-            weight = None if weights is None else weights[region.picture][region.places]
-            _change_array(targets[region.picture], sources[region.picture], weight, region, tuple(images.shape[-2:]))
+        for name, group in groupby(sorted(found, key=_filter), key=_filter):
+            _change_arrays(targets, sources, weights, name, list(group), tuple(images.shape[-2:]))
     else:  # those of one filter together: a device wants long lists
         for _, group in groupby(sorted(found, key=_filter), key=_filter):
             _change_tensors(composite, images, mask, list(group))
@@ -150,17 +159,29 @@ def _filter(region: _Region) -> str:
     return region.edit.filter
 
 
-def _change_array(
-    composite: np.ndarray, image: np.ndarray, weight: np.ndarray | None, region: _Region, size: tuple[int, int]
+def _change_arrays(
+    composite: np.ndarray, images: np.ndarray, mask: np.ndarray | None, name: str, group: list[_Region], size: tuple[int, int]
 ) -> None:
-    codes = image.take(region.places, axis=1)
+    if len(group) == 1:
+        places = group[0].places
+        codes = images[group[0].picture].take(places, axis=1)
+    else:
+        places = np.concatenate([region.places for region in group])
+        codes = np.concatenate([images[region.picture].take(region.places, axis=1) for region in group], axis=1)
     if codes.dtype != np.uint8:
         codes = (codes * np.float32(255)).round().astype(np.uint8)
-    edited = _second(instagram.filter_codes(codes, region.edit.filter, size, region.places), region.edit)
-    if composite.dtype != np.uint8:
-        edited = edited / np.float32(255)
-    for plane, values in zip(composite, edited, strict=True):
-        plane[region.places] = values if weight is None else _fade(plane[region.places], values, weight)
+    codes = instagram.filter_codes(codes, name, size, places)
+    start = 0
+    for region in group:
+        edited = codes[:, start : start + len(region.places)]
+        start += len(region.places)
+        if region.edit.css is not None:
+            edited = _second(np.ascontiguousarray(edited), region.edit)
+        if composite.dtype != np.uint8:
+            edited = edited / np.float32(255)
+        weight = None if mask is None else mask[region.picture][region.places]
+        for plane, values in zip(composite[region.picture], edited, strict=True):
+            plane[region.places] = values if weight is None else _fade(plane[region.places], values, weight)
 
 
 def _fade(before: np.ndarray, after: np.ndarray, weight: np.ndarray) -> np.ndarray:

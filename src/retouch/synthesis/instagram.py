@@ -56,7 +56,7 @@ class _Curves:
 @dataclass(frozen=True)
 class _LocalCurves:
     tables: Any  # 3×(256·levels) codes
-    starts: Any  # H·W int64: where each place's level starts in a table
+    starts: Any  # H·W int32: where each place's level starts in a table
 
     def __call__(self, codes: Array, places: Array | None) -> Array:
         return look_up_local(codes, self.tables, self.starts if places is None else self.starts.take(places))
@@ -129,7 +129,7 @@ def _tabulate(steps: tuple[Step, ...], height: int, width: int) -> _Curves | _Lo
     for step in steps:
         ramp = _step(step, ramp, at)
     tables = ramp.byte().movedim(1, 0).flatten(1).contiguous().numpy()
-    return _LocalCurves(tables, level * 256) if maps else _Curves(tables)
+    return _LocalCurves(tables, (level * 256).astype(np.int32)) if maps else _Curves(tables)
 
 
 def _tone(steps: tuple[Step, ...]) -> _Tone:

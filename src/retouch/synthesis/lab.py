@@ -17,6 +17,7 @@ from retouch.color import F_TO_LAB, LAB_TO_F, LINEAR_TO_WHITE, lab_curve, linear
 from retouch.synthesis.pixels import CHUNK, Array, weigh
 
 _STEPS = 65535
+_THERE, _BACK = F_TO_LAB.numpy(), LAB_TO_F.numpy()
 _TOE = 6 / 29
 """Where CIE's curve of lightness becomes straight; the line is its tangent there."""
 
@@ -40,11 +41,11 @@ def _constants(device: torch.device | None) -> dict[str, Any]:
     light = torch.linspace(0, 1, _STEPS + 1, dtype=torch.float64)
     tables = {
         "linear": srgb_to_linear(torch.arange(256, dtype=torch.float64) / 255),
-        "white": LINEAR_TO_WHITE,
+        "white": LINEAR_TO_WHITE * _STEPS,
         "curve": lab_curve(light),
         "lab": F_TO_LAB,
         "curved": LAB_TO_F,
-        "rgb": torch.linalg.inv(LINEAR_TO_WHITE),
+        "rgb": torch.linalg.inv(LINEAR_TO_WHITE) * _STEPS,
         "codes": linear_to_srgb(light).mul(255).round().byte(),
     }
     tables = {name: table if name == "codes" else table.float() for name, table in tables.items()}
@@ -53,26 +54,34 @@ def _constants(device: torch.device | None) -> dict[str, Any]:
 
 def _multiply(codes: Array, factors: Sequence[float], eight_bit: bool, constants: dict[str, Any]) -> Array:
     white = weigh(constants["linear"].take(_index(codes)), constants["white"])
-    lab = weigh(constants["curve"].take(_position(white)), constants["lab"])  # its first row is L + 16
-    for row, factor, offset, scale in zip(lab, factors, (-16.0, 0.0, 0.0), (2.55, 1.0, 1.0), strict=True):
-        row += offset
-        if eight_bit:
-            shift = 0.0 if offset else 128.0
-            row[:] = ((row * scale + shift).clip(0, 255).round() * factor).clip(0, 255) // 1
-            row -= shift
-            row /= scale
-        else:
-            row *= factor
-        row -= offset
-    curved = weigh(lab, constants["curved"])
+    white += 0.5
+    curved = constants["curve"].take(_index(white))
+    curved = _multiply_codes(curved, factors, constants) if eight_bit else _multiply_curved(curved, factors)
     light = curved.clip(min=_TOE)
+    curved -= light  # below 0 on the toe, else 0
+    curved *= 3 * _TOE**2
     light *= light * light
-    light += (curved.clip(max=_TOE) - _TOE) * (3 * _TOE**2)
-    return constants["codes"].take(_position(weigh(light, constants["rgb"])))
+    light += curved
+    rgb = weigh(light, constants["rgb"]).clip(0, _STEPS)
+    rgb += 0.5
+    return constants["codes"].take(_index(rgb))
 
 
-def _position(light: Array) -> Array:
-    return _index(light.clip(0, 1) * _STEPS + 0.5)
+def _multiply_curved(curved: Array, factors: Sequence[float]) -> Array:
+    # To Lab, times the factors, and back, in one matrix and one shift: Lab's first row here is L + 16.
+    back = _BACK * np.array(factors)
+    matrix = (back[:, :, None] * _THERE).sum(1).astype(np.float32)
+    result = weigh(curved, torch.from_numpy(matrix).to(curved.device) if isinstance(curved, Tensor) else matrix)
+    result += (16 - 16 * factors[0]) / 116
+    return result
+
+
+def _multiply_codes(curved: Array, factors: Sequence[float], constants: dict[str, Any]) -> Array:
+    lab = weigh(curved, constants["lab"])
+    for row, factor, toe, scale, shift in zip(lab, factors, (16, 0, 0), (2.55, 1, 1), (0, 128, 128), strict=True):
+        codes = ((row - toe) * scale + shift).clip(0, 255).round()
+        row[:] = ((codes * factor).clip(0, 255) // 1 - shift) / scale + toe
+    return weigh(lab, constants["curved"])
 
 
 def _index(values: Array) -> Array:

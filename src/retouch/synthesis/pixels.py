@@ -67,16 +67,16 @@ def look_up(codes: Array, table: Array) -> Array:
         cv2.LUT(codes.reshape(1, -1), table, result.reshape(1, -1))
         return result
     tables = table if codes.ndim == 2 else np.broadcast_to(table, (*codes.shape[:-1], 256)).reshape(-1, 256)
-    rows = -1, 1, codes.shape[-1]
-    for row, values, into in zip(codes.reshape(rows), tables, result.reshape(rows), strict=True):
-        cv2.LUT(row, values, into)
+    rows, into = (array.reshape(-1, codes.shape[-1]) for array in (codes, result))
+    for row, values in enumerate(tables):
+        cv2.LUT(rows[row], values, into[row])
     return result
 
 
 def look_up_local(codes: Array, tables: Array, starts: Array) -> Array:
     """Replace each code of …×3×P by `tables[channel, start + code]`: uint8 tables 3×T, whole-number starts P."""
     if isinstance(codes, Tensor):
-        rows = [values.take(starts + code) for code, values in zip(codes.unbind(-2), tables, strict=True)]
+        rows = [values.take(starts.long() + code) for code, values in zip(codes.unbind(-2), tables, strict=True)]
         return torch.stack(rows, -2)
     result = np.empty(codes.shape, np.uint8)
     for channel, values in enumerate(tables):
