@@ -2,9 +2,11 @@
 
 import logging
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -18,11 +20,24 @@ class Lpips(nn.Module):
 
     def __init__(self, network: Any) -> None:
         super().__init__()
-        self.network = network.eval().requires_grad_(False)
+        self.network = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """The distance of each pair."""
-        return self.network(first, second, normalize=True).flatten()
+        return self.distances([first], second)[0]
+
+    def distances(self, pictures: Sequence[Tensor], real: Tensor) -> list[Tensor]:
+        """The distance of each of several versions from the same pictures, whose features are computed once."""
+        wanted = self._features(real)
+        return [self._distance(self._features(version), wanted) for version in pictures]
+
+    def _features(self, pictures: Tensor) -> list[Tensor]:
+        scaled = self.network.scaling_layer((2 * pictures - 1).contiguous(memory_format=torch.channels_last))
+        return [layer / (layer.square().sum(1, keepdim=True) + 1e-20).sqrt() for layer in self.network.net(scaled)]
+
+    def _distance(self, first: list[Tensor], second: list[Tensor]) -> Tensor:
+        layers = zip(self.network.lins, first, second, strict=True)
+        return torch.stack([head((a - b).square()).mean((1, 2, 3)) for head, a, b in layers]).sum(0)
 
     def train(self, mode: bool = True) -> "Lpips":
         """Stays in eval mode: its dropout is for fitting the heads only."""
