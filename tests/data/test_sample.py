@@ -21,7 +21,7 @@ def scenes():
 
 def settings(train: int, test: int, size: int = 48) -> DataSettings:
     sample = {"train": train, "test": test, "size": size}
-    return DataSettings(sources=["sample"], location=None, limit=None, sample=sample)
+    return DataSettings(sources=["sample"], location=None, endpoint=None, limit=None, sample=sample)
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:

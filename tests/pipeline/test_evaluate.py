@@ -26,6 +26,7 @@ SIZE, COUNT = 32, 9
 def settings() -> Settings:
     raw = yaml.safe_load(Path("params/sample.yaml").read_text())
     raw["parse"]["size"] = SIZE
+    raw["synthesize"]["benchmarks"] = {name: raw["synthesize"]["benchmarks"][name] for name in ("hscene", "hlip")}
     raw["models"] = {
         "idle": raw["models"]["sgmmh-om"] | {"benchmarks": ["hscene", "hlip"], "options": {"depth": 3, "width": 4}}
     }
