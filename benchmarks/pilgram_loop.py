@@ -26,10 +26,10 @@ def perturb(image: np.ndarray, labels: np.ndarray, name: str, epoch: int, seed: 
     recipe = draw(present, sample_seed(seed, name, epoch), rules)
     photograph = Image.fromarray(image)
     real = degrade(image, recipe.degradation, recipe.seed) if recipe.degradation else image
-    composite, mask = real, np.zeros(labels.shape, bool)
+    composite, mask = real.copy(), np.zeros(labels.shape, bool)
     for edit in recipe.edits:
         region = labels == edit.region
-        composite = np.where(region[..., None], filtered(photograph, edit), composite)
+        composite[region] = filtered(photograph, edit)[region]
         mask |= region
     return to_tensor(composite), to_tensor(real), torch.from_numpy(mask)[None].float(), recipe
 
@@ -38,10 +38,10 @@ def filtered(photograph: Image.Image, edit: Edit) -> np.ndarray:
     """The whole picture with one region's filters."""
     picture = getattr(pilgram, "_1977" if edit.filter == "1977" else edit.filter)(photograph)
     if edit.css == "lab":
-        lab = cv2.cvtColor(np.asarray(picture, np.float32) / 255, cv2.COLOR_RGB2Lab) * np.float32(edit.amounts)
+        lab = cv2.cvtColor(np.asarray(picture, np.float32) / 255, cv2.COLOR_RGB2Lab) * np.array(edit.amounts, np.float32)
         return np.rint(cv2.cvtColor(lab, cv2.COLOR_Lab2RGB) * 255).astype(np.uint8)
     if edit.css == "lab-8bit":
-        codes = (cv2.cvtColor(np.asarray(picture), cv2.COLOR_RGB2Lab) * np.float32(edit.amounts)).clip(0, 255)
+        codes = (cv2.cvtColor(np.asarray(picture), cv2.COLOR_RGB2Lab) * np.array(edit.amounts, np.float32)).clip(0, 255)
         return cv2.cvtColor(codes.astype(np.uint8), cv2.COLOR_Lab2RGB)
     return np.asarray(getattr(pilgram.css, edit.css)(picture, edit.amounts[0]) if edit.css else picture)
 

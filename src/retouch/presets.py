@@ -26,7 +26,8 @@ def use(
 ) -> Settings:
     """Write `target` from `folder`/`name`.yaml, with `location` as the place of the photographs where given.
 
-    `location` is a folder, an s3:// or https:// address, or `official`; `endpoint` an S3 service's address. Comments are kept. Raises SettingsError when there is no such file, it holds a wrong key, or `location` is not there.
+    `location` is a folder, an s3:// or https:// address, or `official`; `endpoint` an S3 service's address.
+    Comments are kept. Raises SettingsError when there is no such file, it holds a wrong key, or `location` is not there.
     """
     if name not in names(folder):
         raise SettingsError(f"no settings {name!r} in {folder}/; there are: {', '.join(names(folder)) or 'none'}")

@@ -90,10 +90,17 @@ def test_strength_fades_a_filter_in(noise):
 
 @pytest.mark.parametrize("name", ["xpro2", "maven", "1977"])
 def test_a_few_pixels_come_out_as_in_the_whole_picture(name, noise):
-    codes = tensor(noise).mul(255).round().flatten(-2)[0]
+    codes = tensor(noise).mul(255).round().byte().flatten(-2)[0]
     places = torch.arange(codes.shape[1])[5::7]
     whole = instagram.filter_codes(codes, name, noise.shape[:2])
     assert torch.equal(instagram.filter_codes(codes[:, places], name, noise.shape[:2], places), whole[:, places])
+
+
+@pytest.mark.parametrize("name", sorted(instagram.FILTERS))
+def test_arrays_and_tensors_give_the_same_codes(name):
+    codes = np.random.default_rng(0).integers(0, 256, (3, 37 * 53), dtype=np.uint8)
+    tensors = instagram.filter_codes(torch.from_numpy(codes), name, (37, 53))
+    assert np.array_equal(instagram.filter_codes(codes, name, (37, 53)), tensors.numpy())
 
 
 def test_an_unknown_css_filter_is_named():

@@ -88,6 +88,7 @@ class PerturbSettings(Section):
     css_strengths: Literal["sampled", "default"]  # default: pilgram's arguments, three of which change nothing
     lab_range: Range  # equation 1: factors of L, a and b
     lab_space: Literal["cie", "8bit"]  # 8bit multiplies OpenCV's shifted codes, as the reference code does
+    feather: Annotated[float, Field(ge=0)]  # px over which a region fades in from its edge; 0 = hard edges, as in the paper
     degradation_probability: Probability
     degradations: list[Literal["gaussian", "laplace", "poisson", "motion", "blur", "jpeg"]]
 

@@ -7,6 +7,7 @@ Formulas: W3C Filter Effects 1 and Compositing 1.
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,14 +39,15 @@ def css(codes: Array, name: str, amount: Amount) -> Array:
 
 def filter_images(images: Tensor, name: str, amount: Amount) -> Tensor:
     """`css` on N×3×H×W images in [0, 1], with one strength or N strengths; the result lies on the 8-bit grid."""
-    return to_images(css(to_codes(images), name, amount), images)
+    codes: Any = to_codes(images)
+    return to_images(css(codes, name, amount), images)
 
 
 def curve(name: str, amount: Amount) -> np.ndarray:
     """The table of one of CURVES: 256 uint8, or N×1×256 for N amounts."""
     ramp = np.arange(256.0)
-    amount = amount if isinstance(amount, float | int) else np.asarray(amount.tolist())[:, None, None]
-    values = ramp * amount if name == "brightness" else ramp * amount + -127.5 * amount + 127.5
+    factor: Any = np.asarray(amount.tolist())[:, None, None] if isinstance(amount, Tensor) else amount
+    values = ramp * factor if name == "brightness" else ramp * factor + -127.5 * factor + 127.5
     return values.round().clip(0, 255).astype(np.uint8)
 
 

@@ -28,7 +28,8 @@ Gradient = Radial | Linear | RadialFill | LinearFill
 
 def filter_images(images: Tensor, name: str, strength: Tensor | float = 1.0) -> Tensor:
     """Apply the filter `name` to N×3×H×W images in [0, 1]; `strength`, one or N numbers, fades it in."""
-    result = to_images(filter_codes(to_codes(images), name, (images.shape[-2], images.shape[-1])), images)
+    codes: Any = to_codes(images)
+    result = to_images(filter_codes(codes, name, (images.shape[-2], images.shape[-1])), images)
     if isinstance(strength, Tensor) or strength != 1:
         share = torch.as_tensor(strength, dtype=result.dtype, device=result.device).reshape(-1, 1, 1, 1)
         result = torch.lerp(images.mul(255).round_(), result.mul_(255).round_(), share).round_().div_(255)
@@ -99,9 +100,10 @@ def _compiled(name: str, height: int, width: int, device: torch.device | None) -
             parts.append(_tabulate(run, height, width))
         elif isinstance(run[0], Css):
             parts.append(_Matrix(filters.matrix(run[0].name, run[0].amount)))
-        else:
-            run += tuple(takewhile(lambda step: run[0].alpha == 1 and not [*_gradients((step,))], steps[1:]))
-            parts.append(_tone(run))
+        elif isinstance(run[0], Blend):
+            layer = run[0]
+            run += tuple(takewhile(lambda step: not [*_gradients((step,))], steps[1:])) if layer.alpha == 1 else ()
+            parts.append(_tone(layer, run[1:]))
         steps = steps[len(run) :]
     return tuple(parts)
 
@@ -132,9 +134,8 @@ def _tabulate(steps: tuple[Step, ...], height: int, width: int) -> _Curves | _Lo
     return _LocalCurves(tables, (level * 256).astype(np.int32)) if maps else _Curves(tables)
 
 
-def _tone(steps: tuple[Step, ...]) -> _Tone:
+def _tone(layer: Blend, after: tuple[Step, ...]) -> _Tone:
     """A hue or colour layer of one colour, and the steps after it."""
-    layer = steps[0]
     source, weight = torch.tensor(layer.source, dtype=torch.float32)[:, None], round(layer.alpha * 255)
     code = torch.arange(256, dtype=torch.int32)
     if layer.mode == "hue":
@@ -144,7 +145,7 @@ def _tone(steps: tuple[Step, ...]) -> _Tone:
     if weight < 255:
         share, rest = filters.divide(weight * values), filters.divide((255 - weight) * code.float())
         return _Tone(share.byte().numpy(), rest.byte().numpy())
-    for step in steps[1:]:
+    for step in after:
         values = _step(step, values, {})
     return _Tone(values.byte().numpy())
 

@@ -7,7 +7,8 @@ both: arrays are several times as fast on a CPU, tensors run on any device.
 import math
 import threading
 import weakref
-from typing import TypeVar
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -47,10 +48,36 @@ def fresh(shape: tuple[int, ...], like: Tensor, dtype: torch.dtype = torch.float
     return torch.from_numpy(memory).view(dtype).view(shape)
 
 
+def planes(images: Tensor) -> Any:
+    """Images …×H×W as …×P, over the same memory: an array on a CPU, else a tensor."""
+    flat = images.flatten(-2)
+    return flat.numpy() if on_cpu(flat) else flat
+
+
+def join(parts: list[Array], dim: int) -> Array:
+    """Arrays or tensors one after another."""
+    if len(parts) == 1:
+        return parts[0]
+    return torch.cat(parts, dim) if isinstance(parts[0], Tensor) else np.concatenate(parts, dim)
+
+
+def gather(images: Sequence[Array], places: Sequence[Array]) -> Array:
+    """The codes at some pixels of each of several pictures 3×P, uint8 or floats in [0, 1]: 3×(all pixels asked for)."""
+    picked = [image[:, at] if isinstance(at, Tensor) else image.take(at, 1) for image, at in zip(images, places, strict=True)]
+    codes = join(picked, 1)
+    if isinstance(codes, Tensor):
+        return codes.mul(255).round_().byte() if codes.is_floating_point() else codes
+    return codes if codes.dtype == np.uint8 else (codes * np.float32(255)).round().astype(np.uint8)
+
+
+def unit(codes: Array) -> Array:
+    """Codes over 255, in float32."""
+    return codes / (255 if isinstance(codes, Tensor) else np.float32(255))
+
+
 def to_codes(images: Tensor) -> Tensor | np.ndarray:
     """Images N×3×H×W in [0, 1] → codes N×3×P: an array on a CPU, else a tensor."""
-    codes = images.mul(255).round_().byte().flatten(-2)
-    return codes.numpy() if on_cpu(codes) else codes
+    return planes(images.mul(255).round_().byte())
 
 
 def to_images(codes: Tensor | np.ndarray, like: Tensor) -> Tensor:

@@ -58,6 +58,7 @@ class Recipe:
     seed: int
     edits: tuple[Edit, ...] = field(default=())
     degradation: Degradation | None = None
+    feather: float = 0.0  # px over which the regions fade in
 
     @property
     def regions(self) -> tuple[int, ...]:
@@ -73,7 +74,7 @@ class Recipe:
         """The recipe that `to_json` wrote."""
         data = json.loads(text)
         edits = tuple(Edit(**{**edit, "amounts": tuple(edit["amounts"])}) for edit in data["edits"])
-        return cls(data["seed"], edits, Degradation(**data["degradation"]) if data["degradation"] else None)
+        return cls(data["seed"], edits, Degradation(**data["degradation"]) if data["degradation"] else None, data["feather"])
 
 
 def sample_seed(seed: int, name: str, epoch: int) -> int:
@@ -96,7 +97,7 @@ def draw(classes: Sequence[int], seed: int, rules: PerturbSettings) -> Recipe:
     if rules.degradations and rng.random() < rules.degradation_probability:
         kind = rules.degradations[rng.integers(len(rules.degradations))]
         degradation = Degradation(kind, _uniform(rng, *DEGRADATIONS[kind]))
-    return Recipe(seed, edits, degradation)
+    return Recipe(seed, edits, degradation, rules.feather)
 
 
 def _edit(region: int, rng: np.random.Generator, rules: PerturbSettings) -> Edit:

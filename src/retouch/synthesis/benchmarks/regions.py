@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 
 from retouch.settings import RegionsSettings
-from retouch.synthesis.benchmarks.base import Benchmark, Entry, Loaded, areas, pictures, stack
+from retouch.synthesis.benchmarks.base import Benchmark, Entry, Loaded, areas, stack
 from retouch.synthesis.compose import MIN_AREA, Batch, compose
 
 
@@ -38,5 +38,5 @@ class Regions(Benchmark):
 
     def make(self, loaded: Loaded, device: torch.device) -> Batch:
         """Perturbed by recipes drawn from the classes present."""
-        image, labels = pictures(loaded["image"], device), loaded["labels"].to(device, non_blocking=True).long()
+        image, labels = (loaded[name].to(device, non_blocking=True) for name in ("image", "labels"))
         return compose(image, labels, loaded["ids"], loaded["epoch"], self.seed, self.rules)
