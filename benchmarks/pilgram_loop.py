@@ -19,12 +19,12 @@ from retouch.synthesis.recipe import Degradation, Edit, Recipe, draw, sample_see
 Tensors = tuple[torch.Tensor, torch.Tensor, torch.Tensor, Recipe]
 
 
-def perturb(image: np.ndarray, labels: np.ndarray, name: str, epoch: int, seed: int, rules: PerturbSettings) -> Tensors:
-    """An H×W×3 uint8 photograph and its H×W label map → composite and real 3×H×W, mask 1×H×W in [0, 1], and the recipe."""
+def perturb(photograph: Image.Image, labels: np.ndarray, name: str, epoch: int, seed: int, rules: PerturbSettings) -> Tensors:
+    """A photograph and its H×W label map → composite and real 3×H×W, mask 1×H×W in [0, 1], and the recipe."""
     classes, areas = np.unique(labels, return_counts=True)
     present = [int(label) for label, area in zip(classes, areas, strict=True) if label and area >= MIN_AREA * labels.size]
     recipe = draw(present, sample_seed(seed, name, epoch), rules)
-    photograph = Image.fromarray(image)
+    image = np.asarray(photograph)
     real = degrade(image, recipe.degradation, recipe.seed) if recipe.degradation else image
     composite, mask = real.copy(), np.zeros(labels.shape, bool)
     for edit in recipe.edits:
@@ -68,4 +68,4 @@ def degrade(image: np.ndarray, degradation: Degradation, seed: int) -> np.ndarra
 
 def to_tensor(image: np.ndarray) -> torch.Tensor:
     """H×W×3 uint8 → 3×H×W in [0, 1], as torchvision's ToTensor does."""
-    return torch.from_numpy(image).permute(2, 0, 1).contiguous().float().div_(255)
+    return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).float().div_(255)

@@ -2,8 +2,9 @@
 
     python benchmarks/synthesis.py --json
 
-Both start from uint8 photographs and label maps, draw the same recipes, and end with float tensors. They take turns, so that
-other work on the machine meets both; each block of pictures counts with its fastest round.
+Both start from photographs and label maps in memory, as their loaders give them (PIL pictures; a uint8 tensor N×3×H×W), draw
+the same recipes, and end with float tensors. They take turns, so that other work on the machine meets both; each pass over the
+pictures counts with its fastest round.
 """
 
 import argparse
@@ -89,11 +90,14 @@ def prepare(images: np.ndarray, labels: np.ndarray, barrier: Any) -> None:
     """Start a worker: one thread for everything."""
     import cv2
     import torch
+    from PIL import Image
 
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     rules = settings.load(Path("params/sample.yaml")).synthesize.perturb
-    HERE.update(images=images, labels=labels, rules=rules, barrier=barrier)
+    planes = torch.from_numpy(images.transpose(0, 3, 1, 2).copy())
+    photographs = [Image.fromarray(image) for image in images]
+    HERE.update(planes=planes, photographs=photographs, labels=labels, rules=rules, barrier=barrier)
 
 
 def measure(rounds: int) -> dict[str, np.ndarray]:
@@ -118,27 +122,23 @@ def timed(perturb: Callable[[int], Iterator[Any]], epoch: int) -> float:
 
 
 def ours(epoch: int) -> Iterator[Any]:
-    """Batches of composites from uint8 photographs H×W×3."""
-    import cv2
+    """Batches of composites."""
     import torch
 
     from retouch.synthesis import compose
 
-    images = np.empty((BATCH, 3, SIZE, SIZE), np.uint8)
     for start in range(0, PICTURES, BATCH):
         chosen = slice(start, start + BATCH)
-        for image, planes in zip(HERE["images"][chosen], images, strict=True):
-            cv2.split(image, list(planes))
         labels, ids = torch.from_numpy(HERE["labels"][chosen]), [f"scene-{index}" for index in range(start, start + BATCH)]
-        yield compose(torch.from_numpy(images), labels, ids, epoch, SEED, HERE["rules"])
+        yield compose(HERE["planes"][chosen], labels, ids, epoch, SEED, HERE["rules"])
 
 
 def pilgram(epoch: int) -> Iterator[Any]:
     """Composites of the same recipes, one by one."""
     from pilgram_loop import perturb
 
-    for index, (image, labels) in enumerate(zip(HERE["images"], HERE["labels"], strict=True)):
-        yield perturb(image, labels, f"scene-{index}", epoch, SEED, HERE["rules"])
+    for index, (photograph, labels) in enumerate(zip(HERE["photographs"], HERE["labels"], strict=True)):
+        yield perturb(photograph, labels, f"scene-{index}", epoch, SEED, HERE["rules"])
 
 
 def agreement() -> dict[str, float]:

@@ -1,3 +1,4 @@
+import sys
 from collections import Counter
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from retouch.settings import PerturbSettings
-from retouch.synthesis import compose
+from retouch.synthesis import compose, pixels
 from retouch.synthesis.compose import classes_present, render
 from retouch.synthesis.instagram import PAPER
 from retouch.synthesis.recipe import Degradation, Edit, Recipe, draw, sample_seed
@@ -114,6 +115,44 @@ def test_channels_last_pictures_are_taken(batch):
     images, labels, ids = batch
     made = compose(images.contiguous(memory_format=torch.channels_last), labels, ids, 0, 7, RULES)
     assert torch.equal(made.composite, compose(images, labels, ids, 0, 7, RULES).composite)
+
+
+def test_bytes_give_what_floats_give(batch):
+    images, labels, ids = batch
+    for changes in ({}, {"degradation_probability": 1.0}, {"feather": 2.0}):
+        floats = compose(images, labels, ids, 1, 7, rules(**changes))
+        codes = compose(images.mul(255).round().byte(), labels.byte(), ids, 1, 7, rules(**changes))
+        assert codes.recipes == floats.recipes
+        for name in ("composite", "real", "mask", "regions"):
+            assert torch.equal(getattr(codes, name), getattr(floats, name))
+
+
+@pytest.mark.parametrize("feather", [0.0, 2.0])
+def test_tensors_give_what_arrays_give(batch, feather, monkeypatch):
+    """A device's path through tensors, taken here on the CPU."""
+    images, labels, ids = batch
+    asked = rules(css_probability=1.0, feather=feather)
+    arrays = [compose(images, labels, ids, epoch, 7, asked) for epoch in range(4)]
+    for module in (sys.modules[render.__module__], pixels):
+        monkeypatch.setattr(module, "on_cpu", lambda tensor: False)
+    for epoch, expected in enumerate(arrays):
+        tensors = compose(images, labels, ids, epoch, 7, asked)
+        assert tensors.recipes == expected.recipes
+        for name in ("composite", "real", "mask", "regions"):
+            assert torch.equal(getattr(tensors, name), getattr(expected, name))
+
+
+def test_a_batch_in_use_keeps_its_memory_and_a_dropped_one_gives_it_on(batch):
+    images, labels, ids = batch
+    kept = compose(images, labels, ids, 0, 7, RULES)
+    before, place = kept.composite.clone(), kept.composite.data_ptr()
+    for epoch in range(1, 8):
+        assert compose(images, labels, ids, epoch, 7, RULES).composite.data_ptr() != place
+    assert torch.equal(kept.composite, before)
+    view = kept.composite[2:3].numpy()
+    del kept
+    compose(images, labels, ids, 1, 7, RULES)
+    assert np.array_equal(view, before[2:3].numpy())
 
 
 def test_without_a_usable_class_nothing_happens(batch):

@@ -54,6 +54,13 @@ def test_noise_has_the_distribution_it_is_named_after(kind, spread):
         assert torch.equal(field, field.round())
 
 
+@pytest.mark.parametrize("kind", ["gaussian", "laplace", "poisson"])
+def test_noise_is_added_in_255ths_and_clipped(kind, picture):
+    field = noise(kind, 9.0, torch.Size((3, *picture.shape[:2])), 4)
+    expected = (tensor(picture) * 255 + field).clamp(0, 255)
+    assert (degrade(tensor(picture), kind, 9.0, 4) * 255 - expected).abs().max() < 0.501
+
+
 def test_blur_agrees_with_opencv(picture):
     expected = cv2.GaussianBlur(picture, (7, 7), 1, borderType=cv2.BORDER_REFLECT_101).astype(float)
     assert np.abs(array(degrade(tensor(picture), "blur", 1.0, 0)) - expected).max() <= 1
@@ -71,10 +78,11 @@ def test_motion_agrees_with_opencv_and_runs_along_its_angle(angle, picture):
     assert along > 2 * across
 
 
-def test_jpeg_agrees_with_pillow(picture):
+@pytest.mark.parametrize("quality", [5, 20, 40])
+def test_jpeg_agrees_with_pillow(quality, picture):
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "jpeg", quality=5)
-    difference = np.abs(array(degrade(tensor(picture), "jpeg", 5, 0)) - np.asarray(Image.open(buffer)).astype(float))
+    Image.fromarray(picture).save(buffer, "jpeg", quality=quality)
+    difference = np.abs(array(degrade(tensor(picture), "jpeg", quality, 0)) - np.asarray(Image.open(buffer)).astype(float))
     assert difference.mean() < 1
 
 

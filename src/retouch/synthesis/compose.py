@@ -17,7 +17,7 @@ from retouch.settings import PerturbSettings
 from retouch.synthesis import filters, instagram
 from retouch.synthesis.degradations import convolve, degrade, gaussian_line
 from retouch.synthesis.lab import multiply_lab
-from retouch.synthesis.pixels import Array, fresh, gather, join, on_cpu, planes, unit
+from retouch.synthesis.pixels import Array, fresh, gather, join, on_cpu, planes, put, unit
 from retouch.synthesis.recipe import LAB, Edit, Recipe, Recorded, draw, sample_seed
 
 MIN_AREA = 0.001
@@ -107,9 +107,7 @@ def render(images: Tensor, labels: Tensor, recipes: Sequence[Recipe]) -> Batch:
         target[:] = answer  # here, while a CPU has it in its cache
         while found and found[0].picture == picture:
             places = found.pop(0).places
-            weight = weights[picture, 0][places] if recipe.feather else None
-            for plane, row in zip(target, unit(edited.pop(0)), strict=True):
-                plane[places] = row if weight is None else plane[places] * (1 - weight) + row * weight
+            put(target, places, unit(edited.pop(0)), weights[picture, 0][places] if recipe.feather else None)
     return Batch(composite, real, mask, regions, list(recipes))
 
 

@@ -21,7 +21,7 @@ CHUNK = 8192
 """Pixels worked on at a time: three channels of floats stay in a core's own cache."""
 
 _BLOCKS: list[tuple[np.ndarray, weakref.ref[np.ndarray]]] = []
-_KEPT = 16
+_KEPT, _KEPT_BYTES = 8, 2**29
 _LOCK = threading.Lock()
 
 
@@ -44,7 +44,8 @@ def fresh(shape: tuple[int, ...], like: Tensor, dtype: torch.dtype = torch.float
         block = _BLOCKS.pop(free[0])[0] if free else np.empty(size, np.uint8)
         memory = block[:]
         _BLOCKS.append((block, weakref.ref(memory)))
-        del _BLOCKS[:-_KEPT]
+        while len(_BLOCKS) > _KEPT or sum(block.nbytes for block, _ in _BLOCKS) > _KEPT_BYTES:
+            del _BLOCKS[0]  # its user keeps it alive
     return torch.from_numpy(memory).view(dtype).view(shape)
 
 
@@ -68,6 +69,15 @@ def gather(images: Sequence[Array], places: Sequence[Array]) -> Array:
     if isinstance(codes, Tensor):
         return codes.mul(255).round_().byte() if codes.is_floating_point() else codes
     return codes if codes.dtype == np.uint8 else (codes * np.float32(255)).round().astype(np.uint8)
+
+
+def put(image: Array, places: Array, values: Array, weight: Array | None) -> None:
+    """Lay `values` (3×K in [0, 1]) over some pixels of an image 3×P; `weight` (K) says how much of them."""
+    if isinstance(image, Tensor):
+        image[:, places] = values if weight is None else image[:, places] * (1 - weight) + values * weight
+        return
+    for plane, row in zip(image, values, strict=True):
+        plane[places] = row if weight is None else plane[places] * (1 - weight) + row * weight
 
 
 def unit(codes: Array) -> Array:
