@@ -43,7 +43,7 @@ format: setup  ## mend what ruff can
 	ruff check --fix .
 	ruff format .
 
-weights: setup  ## pretrained weights for LPIPS and the perceptual loss, pinned by SHA-256
+weights: setup  ## pretrained weights, pinned by SHA-256
 	retouch weights
 
 status: setup  ## what is serving

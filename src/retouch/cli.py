@@ -68,25 +68,15 @@ def use(
 @app.command(rich_help_panel=DATA)
 def sources(as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False) -> None:
     """The sources of photographs: licence, size, official layout, and which are at data.location."""
-    from retouch.sources.presence import look
+    from retouch.sources.presence import look, sheet
 
     location = load().data.location
     found = look(location)
     if as_json:
         print(json.dumps({"location": location, "sources": [vars(source) for source in found]}, indent=2, sort_keys=True))
         return
-    marks = {"found": "[green]found[/]", "drawn": "[green]drawn here[/]", "elsewhere": "[dim]not looked into[/]"}
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column()
-    grid.add_column(overflow="fold")
-    for source in found:
-        state = marks.get(source.state) or ("[yellow]missing[/]" if location else "[dim]–[/]")
-        lines = [f"missing {escape(source.missing)}"] if source.state == "missing" and location and source.missing else []
-        lines += [escape(source.size), escape(source.licence), f"[dim]{escape(source.layout)}[/]", ""]
-        grid.add_row(f"[bold]{source.name}[/]\n{state}", "\n".join(lines))
     place = escape(location) if location else "not set; `retouch use photos --photos FOLDER` sets it"
-    console.print(f"data.location: {place}\n")
-    console.print(grid)
+    console.print(f"data.location: {place}\n", sheet(found, location), sep="\n")
 
 
 @app.command(rich_help_panel=DATA)
@@ -159,6 +149,15 @@ def evaluate(model: ModelName) -> None:
 
 
 @app.command(rich_help_panel=STAGES)
+def baselines() -> None:
+    """Measure the methods without training on the frozen test sets."""
+    settings = load()
+    from retouch.evaluation.baselines import baselines
+
+    baselines(settings)
+
+
+@app.command(rich_help_panel=STAGES)
 def register(model: ModelName) -> None:
     """Make one model a version in the MLflow registry, alias challenger."""
     settings = load()
@@ -193,6 +192,19 @@ def look(
     with atomic_file(path) as partial:
         partial.write_bytes(picture)
     console.print(str(path))
+
+
+@app.command(rich_help_panel=MODELS)
+def models(as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False) -> None:
+    """Every variant at its paper's settings: task, paper, parameters, and multiply-adds for one picture of 256 px."""
+    from retouch.models.catalogue import sheet, variants
+
+    with console.status("counting"):
+        found = variants()
+    if as_json:
+        print(json.dumps([vars(variant) for variant in found], indent=2, sort_keys=True))
+        return
+    console.print(sheet(found))
 
 
 @app.command(rich_help_panel=MODELS)

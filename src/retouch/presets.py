@@ -1,8 +1,10 @@
 """`retouch use NAME`: write params.yaml from the settings kept in params/.
 
-params/sample.yaml is whole; the others hold only what differs from it. A null in place of a section removes that section.
+params/sample.yaml is whole; another holds only what differs from it, or from the settings that its key `like` names. So does a
+model under `models` whose key `like` names another. A null in place of a section removes that section.
 """
 
+from copy import deepcopy
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -38,9 +40,8 @@ def use(
     yaml = YAML()
     yaml.width = 128
     yaml.representer.add_representer(type(None), lambda r, _: r.represent_scalar("tag:yaml.org,2002:null", "null"))
-    settings = yaml.load((folder / f"{BASE}.yaml").read_text())
-    if name != BASE:
-        _merge(settings, yaml.load((folder / f"{name}.yaml").read_text()))
+    settings = _whole(name, folder, yaml)
+    _resolve(settings["models"], folder / f"{name}.yaml")
     if location is not None:
         settings["data"]["location"] = location
     if endpoint is not None:
@@ -51,6 +52,27 @@ def use(
         else:
             yaml.dump(settings, partial)
         return parse(YAML(typ="safe").load(partial.read_text()), target)
+
+
+def _whole(name: str, folder: Path, yaml: YAML) -> CommentedMap:
+    settings: CommentedMap = yaml.load((folder / f"{name}.yaml").read_text())
+    if name == BASE:
+        return settings
+    whole = _whole(settings.pop("like", BASE), folder, yaml)
+    _merge(whole, settings)
+    return whole
+
+
+def _resolve(models: CommentedMap, path: Path) -> None:
+    """Give each model that is `like` another the other's keys too."""
+    for name, model in list(models.items()):
+        other = model.pop("like", None)
+        if other is None:
+            continue
+        if other not in models or "like" in models[other]:
+            raise SettingsError(f"{path}: models.{name} is like {other!r}, which must stand above it and be there")
+        models[name] = deepcopy(models[other])
+        _merge(models[name], model)
 
 
 def _merge(base: CommentedMap, changes: CommentedMap) -> None:

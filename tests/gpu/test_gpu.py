@@ -28,10 +28,10 @@ def test_perturbation_on_the_device_is_that_of_the_cpu(scenes, tmp_path):
     torch.testing.assert_close(there.mask.cpu(), here.mask)
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", names(trainable=True))
 def test_networks_give_the_same_and_learn_in_bfloat16(name, scenes):
     torch.manual_seed(0)
-    model = create(name, depth=4, width=8).eval()
+    model = create(name, depth=5, width=8).eval()
     batch = {"composite": scenes[0], "mask": (scenes[1][:, None] == 1).float()}
     on_device = {key: value.cuda() for key, value in batch.items()}
     with torch.no_grad():

@@ -64,7 +64,46 @@ def test_masks_that_are_empty_missing_or_of_another_size(picture):
     np.testing.assert_array_equal(harmonize(Brighter(), picture, np.zeros(picture.shape[:2], np.uint8), 32).image, picture)
     with pytest.raises(RetouchError, match="needs a foreground mask"):
         harmonize(Brighter(), picture, None, 32)
-    with pytest.raises(RetouchError, match="same size"):
+    with pytest.raises(RetouchError, match=r"\(300, 187\) but the picture \(301, 187, 3\).*same size"):
         harmonize(Brighter(), picture, half(picture)[:-1], 32)
-    with pytest.raises(RetouchError, match="uint8 H×W×3"):
-        harmonize(Brighter(), picture[..., 0], half(picture), 32)
+    with pytest.raises(RetouchError, match="the mask is bool"):
+        harmonize(Brighter(), picture, half(picture) > 0, 32)
+
+
+def test_a_mask_of_the_whole_picture_is_allowed(picture):
+    made = harmonize(Brighter(), picture, np.full(picture.shape[:2], 255, np.uint8), 32).image
+    assert np.abs(made.astype(int) - picture - 51).max() <= 1
+
+
+def test_a_soft_mask_counts_by_its_softness(picture):
+    made = harmonize(Brighter(), picture, np.full(picture.shape[:2], 51, np.uint8), 32).image
+    assert np.abs(made.astype(int) - picture - 51 * 0.2).max() <= 1
+
+
+def test_a_grey_picture_comes_back_grey(picture):
+    grey = picture[..., 0]
+    made = harmonize(Brighter(), grey, half(picture), 64).image
+    assert made.shape == grey.shape
+    assert made.dtype == np.uint8
+    in_colour = harmonize(Brighter(), np.repeat(grey[..., None], 3, axis=2), half(picture), 64).image
+    np.testing.assert_array_equal(made, in_colour[..., 1])
+    np.testing.assert_array_equal(harmonize(create("sgmmh-om", depth=3, width=8), grey, None, 32).image, grey)
+
+
+def test_alpha_is_handed_through(picture, rng):
+    alpha = rng.integers(0, 256, picture.shape[:2], dtype=np.uint8)
+    made = harmonize(Brighter(), np.dstack([picture, alpha]), half(picture), 64).image
+    np.testing.assert_array_equal(made[..., 3], alpha)
+    np.testing.assert_array_equal(made[..., :3], harmonize(Brighter(), picture, half(picture), 64).image)
+
+
+@pytest.mark.parametrize("wrong", [(10, 10, 2), (10, 10, 3, 1), (0, 10, 3), (10,)])
+def test_other_shapes_and_types_are_refused(wrong):
+    with pytest.raises(RetouchError, match=r"give uint8 H×W×3, H×W \(grey\) or H×W×4"):
+        harmonize(Brighter(), np.zeros(wrong, np.uint8), None, 32)
+    with pytest.raises(RetouchError, match="the picture is float"):
+        harmonize(Brighter(), np.zeros((10, 10, 3)), None, 32)
+
+
+def test_models_without_parameters_harmonize_too(picture):
+    np.testing.assert_array_equal(harmonize(create("identity"), picture, half(picture), 32).image, picture)

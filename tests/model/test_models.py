@@ -1,14 +1,40 @@
-"""What every network must do, and what the papers' architectures are."""
+"""What every network must do."""
 
+import copy
+
+import onnxruntime
 import pytest
 import torch
 
 from retouch.errors import SettingsError, WeightsError
 from retouch.models import create, names
+from retouch.models.base import Model
 from retouch.models.files import load, save
 from retouch.models.sgmmh import Retoucher
 
 SMALL = {"depth": 3, "width": 8}
+SMALLEST = dict.fromkeys(names(trainable=True), SMALL) | {"idih-deeplab-r34": {"depth": 5, "width": 8}}
+"""Every network as small as it can be; backbones have one size."""
+DUPLICATES = {"idih-hrnet18", "idih-hrnet32", "s2am-hrnet18"}  # of smaller ones, with more blocks or channels
+NETWORKS = [name for name in SMALLEST if name not in DUPLICATES]
+
+
+def small(name: str) -> Model:
+    torch.manual_seed(0)
+    return create(name, **SMALLEST[name])
+
+
+def settled(name: str) -> Model:
+    """As after a training: batch statistics of its pictures, colours in range. Rounding then weighs what it usually does."""
+    model = small(name)
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = 1.0
+    with torch.no_grad():
+        model(batch(128, 128, count=4, seed=2))
+        if hasattr(model, "to_rgb"):
+            model.to_rgb.weight.mul_(0.1)
+    return model.eval()
 
 
 def batch(height: int = 32, width: int = 32, count: int = 2, seed: int = 0) -> dict[str, torch.Tensor]:
@@ -19,19 +45,15 @@ def batch(height: int = 32, width: int = 32, count: int = 2, seed: int = 0) -> d
     return {"composite": composite, "mask": mask}
 
 
-def parameters(model: torch.nn.Module) -> int:
-    return sum(parameter.numel() for parameter in model.parameters())
+def suited(name: str, seed: int = 0) -> dict[str, torch.Tensor]:
+    side = 64 if "-" in name and name != "sgmmh-om" else 32
+    return batch(side, side, seed=seed)
 
 
-@pytest.mark.parametrize(("name", "millions"), [("idih", 8.30), ("dih", 8.30), ("sgmmh-om", 39.50)])
-def test_the_papers_networks_have_the_references_size(name, millions):
-    assert parameters(create(name)) / 1e6 == pytest.approx(millions, rel=0.01)
-
-
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("size", [(61, 83), (7, 5), (64, 32)])
 def test_any_size_comes_back_in_its_size_and_range(name, size):
-    model = create(name, **SMALL).eval()
+    model = small(name).eval()
     given = batch(*size)
     with torch.no_grad():
         result = model(given)
@@ -41,31 +63,36 @@ def test_any_size_comes_back_in_its_size_and_range(name, size):
     assert result.image.max() <= 1
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize(("name", "options"), [("idih", {"depth": 8}), ("idih-lite0", {"depth": 8, "downsize": 2})])
+def test_it_works_at_512_px(name, options):
+    model = create(name, width=8, **options).eval()
+    with torch.no_grad():
+        assert model(batch(512, 512, count=1)).image.shape == (1, 3, 512, 512)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
 def test_it_learns_one_batch_by_heart(name):
-    torch.manual_seed(0)
-    model = create(name, **SMALL)
-    given = batch(seed=1)
+    model = small(name)
+    given = suited(name, seed=1)
     real = (given["composite"] * 0.6 + 0.1).lerp(given["composite"], 1 - given["mask"])
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
-    losses = []
-    for _ in range(150):
+    losses: list[float] = []
+    while len(losses) < 150 and (not losses or losses[-1] > 0.4 * losses[0]):
         loss = (model(given).image - real).square().mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    assert losses[-1] < 0.4 * losses[0]
+    assert losses[-1] <= 0.4 * losses[0]
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", NETWORKS)
 def test_every_parameter_is_reached_by_a_finite_gradient(name):
-    torch.manual_seed(0)
-    model = create(name, **SMALL)
+    model = small(name)
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
     for _ in range(2):  # the layers before one that starts at zero are reached from the second step on
         optimizer.zero_grad()
-        given = batch()
+        given = suited(name)
         given["composite"][:, :, :4] = 0  # black, where Lab's curve is steep
         (model(given).image - 0.3).square().mean().backward()
         optimizer.step()
@@ -75,19 +102,51 @@ def test_every_parameter_is_reached_by_a_finite_gradient(name):
     assert sum(float(parameter.grad.abs().sum()) for parameter in model.parameters()) > 0
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", NETWORKS)
 def test_it_reloads_equal_and_saves_equal_bytes(name, tmp_path):
-    torch.manual_seed(0)
-    model = create(name, **SMALL).train()
-    model(batch())  # moves the batch statistics
+    model, options = small(name).train(), SMALLEST[name]
+    model(suited(name))  # moves the batch statistics
     metadata = {"name": "m", "size": "32", "digest": "d"}
-    save(tmp_path / "a.safetensors", model, name, SMALL, metadata)
+    save(tmp_path / "a.safetensors", model, name, options, metadata)
     loaded = load(tmp_path / "a.safetensors")
-    assert (loaded.architecture, loaded.options, loaded.size) == (name, SMALL, 32)
+    assert (loaded.architecture, loaded.options, loaded.size) == (name, options, 32)
     with torch.no_grad():
-        torch.testing.assert_close(loaded.module(batch()).image, model.eval()(batch()).image, rtol=0, atol=0)
-    save(tmp_path / "b.safetensors", loaded.module, name, SMALL, metadata)
+        expected = model.eval()(suited(name)).image
+        torch.testing.assert_close(loaded.module(suited(name)).image, expected, rtol=0, atol=0)
+        torch.testing.assert_close(copy.deepcopy(model)(suited(name)).image, expected, rtol=0, atol=0)
+    save(tmp_path / "b.safetensors", loaded.module, name, options, metadata)
     assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
+
+
+class Tensors(torch.nn.Module):
+    """A network that takes and gives tensors."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, composite: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        return self.model({"composite": composite, "mask": mask}).image
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.filterwarnings("ignore")
+def test_its_onnx_form_gives_the_same(name, tmp_path):
+    pytest.importorskip("onnx", reason="the package onnx is not installed")
+    model, given = settled(name), suited(name)
+    with torch.no_grad():
+        expected = model(given).image
+    inputs = {key: given[key] for key in (["composite", "mask"] if model.needs_mask else ["composite"])}
+    torch.onnx.export(
+        Tensors(model),
+        (given["composite"], given["mask"]),
+        tmp_path / "m.onnx",
+        input_names=["composite", "mask"],
+        dynamo=False,
+    )
+    session = onnxruntime.InferenceSession(tmp_path / "m.onnx", providers=["CPUExecutionProvider"])
+    found = session.run(None, {key: value.numpy() for key, value in inputs.items()})[0]
+    torch.testing.assert_close(torch.from_numpy(found), expected, rtol=0, atol=1e-4)
 
 
 def test_damaged_foreign_and_missing_files_are_named(tmp_path):
@@ -103,23 +162,31 @@ def test_damaged_foreign_and_missing_files_are_named(tmp_path):
 
 
 def test_unknown_names_and_options_are_told():
-    with pytest.raises(SettingsError, match="idih, sgmmh-om"):
+    with pytest.raises(SettingsError, match="idih, idih-deeplab-r34"):
         create("dovenet")
     with pytest.raises(SettingsError, match="widht"):
         create("idih", widht=3)
+    with pytest.raises(SettingsError, match="widht"):
+        create("idih-lite0", widht=3)
+    with pytest.raises(SettingsError, match="entry without a backbone"):
+        create("idih", entry="decoder")
+    with pytest.raises(SettingsError, match="no backbone 'vgg'; there are hrnet_w18_small_v2"):
+        create("idih", backbone="vgg")
+    with pytest.raises(SettingsError, match="entry is 'middle'; it can be encoder, decoder, both"):
+        create("idih-lite0", entry="middle")
+    with pytest.raises(SettingsError, match="stride 16, which depth 4 does not reach"):
+        create("idih-deeplab-r34", depth=4)
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", NETWORKS)
 def test_channels_last_gives_the_same(name):
-    torch.manual_seed(0)
-    model = create(name, **SMALL).eval()
-    given = batch()
+    model, given = settled(name), suited(name)
     with torch.no_grad():
         plain = model(given).image
         last = model.to(memory_format=torch.channels_last)(
             {key: value.contiguous(memory_format=torch.channels_last) for key, value in given.items()}
         ).image
-    torch.testing.assert_close(plain, last, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(plain, last, rtol=0, atol=1e-4)
 
 
 def test_an_untrained_mask_free_network_changes_nothing():

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,13 @@ import yaml
 
 from retouch.errors import StoreError, WeightsError
 from retouch.evaluation import tables
+from retouch.evaluation.baselines import baselines
+from retouch.evaluation.measure import subset
 from retouch.evaluation.report import report
 from retouch.evaluation.stage import evaluate
+from retouch.images import to_tensor, to_uint8
 from retouch.models import create
-from retouch.models.files import save
+from retouch.models.files import load, save
 from retouch.settings import Settings, parse
 from retouch.store import Composites, Scenes
 
@@ -27,8 +31,10 @@ def settings() -> Settings:
     raw = yaml.safe_load(Path("params/sample.yaml").read_text())
     raw["parse"]["size"] = SIZE
     raw["synthesize"]["benchmarks"] = {name: raw["synthesize"]["benchmarks"][name] for name in ("hscene", "hlip")}
+    options = {"depth": 3, "width": 4}
     raw["models"] = {
-        "idle": raw["models"]["sgmmh-om"] | {"benchmarks": ["hscene", "hlip"], "options": {"depth": 3, "width": 4}}
+        "idle": raw["models"]["sgmmh-om"] | {"benchmarks": ["hscene", "hlip"], "options": options},
+        "idih": raw["models"]["idih"] | {"benchmarks": ["hlip"], "options": options},
     }
     raw["evaluate"] |= {"batch": 4, "pictures": 3}
     return parse(raw)
@@ -36,7 +42,7 @@ def settings() -> Settings:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory, settings) -> dict[str, Path]:
-    """Frozen sets, scenes, and an untrained mask-free network, which changes nothing."""
+    """Frozen sets, scenes, an untrained mask-free network, which changes nothing, and one that changes all."""
     root = tmp_path_factory.mktemp("project")
     rng = np.random.default_rng(0)
 
@@ -52,14 +58,16 @@ def place(tmp_path_factory, settings) -> dict[str, Path]:
     for name in ("hscene", "hlip"):
         Composites.write(root / f"composites/{name}.arrow", (composite(name, i) for i in range(COUNT)))
     scene = {"source": "sample", "photo": "p", "height": SIZE, "width": SIZE, "labelled_by": "source"}
-    Scenes.write(root / "scenes.arrow", (
-        scene | {"id": f"s{i}", "split": "test", "image": rng.integers(0, 256, (SIZE, SIZE, 3), np.uint8)} for i in range(COUNT)
-    ))  # fmt: skip
+    pictures = rng.integers(0, 256, (COUNT, SIZE, SIZE, 3), np.uint8)
+    splits = ["test"] * 3 + ["train"] * (COUNT - 3)
+    rows = (scene | {"id": f"s{i}", "split": splits[i], "image": pictures[i]} for i in range(COUNT))
+    Scenes.write(root / "scenes.arrow", rows)
     options = {"depth": 3, "width": 4}
-    metadata = {"name": "idle", "size": str(SIZE), "digest": "d" * 64, "steps": "0"}
-    torch.manual_seed(0)
-    save(root / "artifacts/idle/model.safetensors", create("sgmmh-om", **options), "sgmmh-om", options, metadata)
-    (root / "artifacts/idle/curves.csv").write_text("step,loss,mse_ratio\n2,0.5,\n4,0.25,0.9\n6,0.2,0.8\n")
+    for name, architecture in (("idle", "sgmmh-om"), ("idih", "idih")):
+        metadata = {"name": name, "size": str(SIZE), "digest": name[0] * 64, "steps": "0"}
+        torch.manual_seed(0)
+        save(root / f"artifacts/{name}/model.safetensors", create(architecture, **options), architecture, options, metadata)
+        (root / f"artifacts/{name}/curves.csv").write_text("step,loss,mse_ratio\n2,0.5,\n4,0.25,0.9\n6,0.2,0.8\n")
     (root / "reports").mkdir()
     (root / "reports/validation.json").write_text('{"success": true, "tables": {}}')
     return {
@@ -76,8 +84,14 @@ def evaluated(place, settings):
     environment.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{place['root']}/mlflow.db")
     folders = {key: place[key] for key in ("artifacts", "composites", "reports")}
     summary = evaluate(settings, "idle", **folders, weights=place["root"] / "none")
+    evaluate(settings, "idih", **folders, weights=place["root"] / "none")
     yield summary, lambda: evaluate(settings, "idle", **folders, weights=place["root"] / "none")
     environment.undo()
+
+
+@pytest.fixture(scope="module")
+def classical(place, settings) -> dict:
+    return baselines(settings, place["composites"], place["root"] / "reports/baselines")
 
 
 def test_a_network_that_changes_nothing_measures_as_the_composite(evaluated, place):
@@ -91,6 +105,55 @@ def test_a_network_that_changes_nothing_measures_as_the_composite(evaluated, pla
     assert table.loc[table["id"] == "hscene/0", "composite_mse"].item() == pytest.approx(expected, rel=1e-4)
     assert summary["all"]["mse_ratio"] == pytest.approx(1)
     assert summary["all"]["count"] == 2 * COUNT
+    assert summary["all"]["harmonized"]["identity"] == summary["all"]["harmonized"]["idempotence"] == 0
+    assert "identity" not in summary["all"]["composite"]
+
+
+def test_identity_and_idempotence_follow_their_definitions(evaluated, place):
+    network = load(place["artifacts"] / "idih/model.safetensors").module
+    table = pd.read_csv(place["reports"] / "idih/per_image.csv")
+    row = Composites(place["composites"] / "hlip.arrow")[3]
+
+    def harmonize(picture: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            return to_uint8(network({"composite": to_tensor([picture]), "mask": to_tensor([row["mask"]])}).image)[0]
+
+    once = harmonize(row["composite"])
+    expected = {
+        "mse": np.square(once.astype(float) - row["real"]).mean(),
+        "identity": np.square(harmonize(row["real"]).astype(float) - row["real"]).mean(),
+        "idempotence": np.square(harmonize(once).astype(float) - once).mean(),
+    }
+    for metric, value in expected.items():
+        assert value > 1
+        assert table.loc[table["id"] == row["id"], f"harmonized_{metric}"].item() == pytest.approx(value, rel=1e-2)
+
+
+def test_methods_without_training_are_measured_on_every_set(classical, place):
+    folder = place["root"] / "reports/baselines"
+    table = pd.read_csv(folder / "per_image.csv")
+    assert dict(table.value_counts("method")) == dict.fromkeys(("identity", "reinhard", "histogram", "poisson"), 2 * COUNT)
+    same = table[table["method"] == "identity"]
+    for metric in ("mse", "fmse", "psnr", "psnr_target_max", "ssim"):
+        np.testing.assert_array_equal(same[f"harmonized_{metric}"], same[f"composite_{metric}"])
+    assert set(classical["methods"]["poisson"]["benchmarks"]) == {"hscene", "hlip"} == set(classical["test_sets"])
+    assert classical["methods"]["identity"]["all"]["mse_ratio"] == 1
+    assert len({classical["methods"][name]["all"]["harmonized"]["mse"] for name in classical["methods"]}) == 4
+
+
+def test_the_same_test_sets_give_the_same_bytes(classical, place, settings):
+    folder = place["root"] / "reports/baselines"
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    baselines(settings, place["composites"], folder)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert before.keys() == {"metrics.json", "per_image.csv"}
+
+
+def test_only_iharmony4_has_sub_datasets():
+    row = {"benchmark": "mixed", "source": "iharmony4", "group": "HFlickr"}
+    assert subset(row) == "HFlickr"
+    assert subset(row | {"group": None}) == "mixed"
+    assert subset(row | {"source": "adjustment"}) == "mixed"
 
 
 def test_bins_and_sources_cover_every_picture_once(evaluated):
@@ -98,6 +161,10 @@ def test_bins_and_sources_cover_every_picture_once(evaluated):
         assert sum(group["count"] for group in part["foreground"].values()) == part["count"] == COUNT
         assert list(part["foreground"]) == ["0.05–0.15", "0.15–1"]
         assert part["sources"]["sample"]["count"] == COUNT
+    assert {name: list(part["subsets"]) for name, part in evaluated[0]["benchmarks"].items()} == {
+        "hlip": ["hlip"],
+        "hscene": ["hscene"],
+    }
 
 
 def test_lpips_without_weights_is_said_and_breaks_nothing(evaluated):
@@ -121,31 +188,64 @@ def test_a_missing_model_or_test_set_is_named(place, settings, tmp_path):
         evaluate(settings, "idle", artifacts=place["artifacts"], composites=tmp_path, reports=tmp_path)
 
 
-def test_tables_set_the_papers_figures_beside(evaluated, place):
-    text = tables.markdown("hscene", tables.read(["idle"], place["reports"]))
+def test_tables_set_the_papers_figures_beside(evaluated, classical, place):
+    results = tables.read(["idle"], place["reports"])
+    text = tables.markdown("hscene", results, tables.read_baselines(place["root"] / "reports/baselines"))
     lines = text.splitlines()
     assert lines[0].startswith("| method | MSE ↓ | fMSE ↓ | PSNR ↑")
     assert any(line.startswith("| idle |") for line in lines)
     assert any("Sg-MMH (OM)" in line and "99.84" in line and "0.367" in line for line in lines)
+    assert [line.split(" | ")[0] for line in lines[2:6]] == [
+        "| composite", "| Reinhard transfer", "| histogram matching", "| Poisson blending",
+    ]  # fmt: skip
+    assert lines[2].endswith("| – | – | 1.000 |")
     assert len({line.count("|") for line in lines}) == 1
 
 
-def test_the_report_stands_alone_and_is_the_same_each_time(evaluated, place, settings):
-    def write() -> str:
+@pytest.fixture(scope="module")
+def written(evaluated, classical, place, settings) -> tuple[str, dict[str, str]]:
+    """The page and the files of tables, made twice with the same bytes."""
+
+    def write() -> tuple[str, dict[str, str]]:
         path = report(
             settings, place["root"] / "reports", place["artifacts"], place["root"] / "scenes.arrow", place["composites"]
         )
-        return path.read_text()
+        return path.read_text(), {file.name: file.read_text() for file in path.with_name("tables").iterdir()}
 
-    page = write()
-    assert write() == page
+    first = write()
+    assert write() == first
+    return first
+
+
+def test_the_report_stands_alone_and_is_the_same_each_time(written, place):
+    page, _ = written
     assert not re.findall(r'(?:src|href)="(?!data:|validation/)[^"]*"', page)
-    for expected in ("idle", "hscene", "hlip", "Sg-MMH (OMGAN)", "training loss", "synthesize", "train@model", "d" * 64):
+    for expected in ("idle", "hscene", "hlip", "Sg-MMH (OMGAN)", "training loss", "synthesize", "train@model", "i" * 64):
         assert expected in page
-    assert page.count("data:image/jpeg") == 4
+    assert page.count("data:image/jpeg") == 5
     assert json.loads((place["reports"] / "idle/metrics.json").read_text())["model_sha256"] not in page
 
 
-def test_a_report_without_results_says_what_to_run(place, settings, tmp_path):
+def test_the_papers_tables_are_files_and_on_the_page(written, place):
+    page, files = written
+    assert files.keys() == {f"foreground-aware-{number}.md" for number in (1, 2, 3)}
+    summary = json.loads((place["reports"] / "idih/metrics.json").read_text())["benchmarks"]["hlip"]
+    ablation = next(line for line in files["foreground-aware-3.md"].splitlines() if line.startswith("| idih |"))
+    figures = [f"{summary['harmonized'][metric]:.2f}" for metric in ("mse", "fmse", "psnr", "psnr_target_max")]
+    assert ablation.startswith("| idih | + | + | + | depth 3, width 4 | 0 | 16 | 32 | 6 | " + " | ".join(figures))
+    assert "| hlip MSE ↓ | hlip PSNR ↑ | hlip PSNR (max) ↑ |" in files["foreground-aware-1.md"]
+    for text in files.values():
+        assert "idle" not in text
+        for cell in re.findall(r"\d+\.\d\d", text):
+            assert cell in page
+
+
+def test_a_report_without_results_says_what_to_run(place, settings, tmp_path, evaluated, classical):
+    def write(reports: Path) -> None:
+        report(settings, reports, place["artifacts"], place["root"] / "scenes.arrow", place["composites"])
+
     with pytest.raises(StoreError, match="dvc repro evaluate@idle"):
-        report(settings, tmp_path, place["artifacts"], place["root"] / "scenes.arrow", place["composites"])
+        write(tmp_path)
+    shutil.copytree(place["reports"], tmp_path / "models")
+    with pytest.raises(StoreError, match="dvc repro baselines"):
+        write(tmp_path)

@@ -23,7 +23,8 @@ class Project:
             ["git", "ls-files", "--cached", "--others", "--exclude-standard"], check=True, capture_output=True, text=True
         )
         for name in tracked.stdout.splitlines():
-            if name.startswith(("src/", "flows/", "params/", ".dvc/", "weights/")) or "/" not in name:
+            needed = name.startswith(("src/", "flows/", "params/", ".dvc/", "weights/")) or "/" not in name
+            if needed and (ROOT / name).exists():  # a deletion may not be committed yet
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / name, folder / name)
         for name in ("dvc.lock", "data.dvc"):

@@ -22,6 +22,7 @@ ENTRIES = {
     "validate": "checks/gate.py",
     "train": "training/fit.py",
     "evaluate": "evaluation/stage.py",
+    "baselines": "evaluation/baselines.py",
     "register": "registry/register.py",
     "report": "evaluation/report.py",
 }

@@ -15,7 +15,7 @@ def retouch(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedPro
     )
 
 
-@pytest.mark.parametrize("stage", ["parse", "synthesize", "validate", "train", "evaluate", "register", "report"])
+@pytest.mark.parametrize("stage", ["parse", "synthesize", "validate", "train", "evaluate", "baselines", "register", "report"])
 def test_every_stage_of_the_pipeline_is_a_command(stage):
     assert stage in COMMANDS
     assert f"cmd: retouch {stage}" in Path("dvc.yaml").read_text()

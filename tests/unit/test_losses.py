@@ -36,15 +36,25 @@ def test_every_loss_is_zero_only_for_the_answer(epsilon, seed):
 
 def test_foreground_mse_is_equation_2():
     image, real, mask = pictures()
-    expected = sum(((image[i] - real[i]) ** 2).sum() / (3 * max(100.0, float(mask[i].sum()))) for i in range(2)) / 2
+    expected = sum(((image[i] - real[i]) ** 2).sum() / max(100.0, float(mask[i].sum())) for i in range(2)) / 2
     assert foreground_mse(image, real, mask, 100) == pytest.approx(float(expected))
+
+
+def test_the_reference_measures_in_imagenet_deviations_and_over_the_channels(loss_settings):
+    image, real, mask = pictures()
+    scaled = [picture / torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1) for picture in (image, real)]
+    fn, plain = (
+        loss_settings.model_copy(update={"normalisation": "reference", "reconstruction": name}) for name in ("fn-mse", "mse")
+    )
+    assert objective(fn, image, real, mask) == pytest.approx(float(foreground_mse(*scaled, mask, fn.min_area) / 3), rel=1e-5)
+    assert objective(plain, image, real, mask) == pytest.approx(float((scaled[0] - scaled[1]).square().mean()), rel=1e-5)
 
 
 def test_tiny_foregrounds_are_held_back_by_the_least_area():
     image, real, mask = pictures()
     tiny = torch.zeros_like(mask)
     tiny[..., 0, 0] = 1
-    assert foreground_mse(image, real, tiny, 100) == pytest.approx(float((image - real).square().sum()) / (2 * 3 * 100))
+    assert foreground_mse(image, real, tiny, 100) == pytest.approx(float((image - real).square().sum()) / (2 * 100))
     assert torch.isfinite(foreground_mse(image, real, torch.zeros_like(mask), 100))
 
 

@@ -57,7 +57,7 @@ def test_every_wrong_key_is_reported_at_once():
 
 
 def test_names_that_do_not_meet_are_an_error():
-    with pytest.raises(SettingsError, match=r"models.idih.benchmarks names \['hday'\]"):
+    with pytest.raises(SettingsError, match=r"models.idih names \['hday'\]"):
         parse(changed("models.idih.benchmarks", ["hday"]))
     with pytest.raises(SettingsError, match=r"hscene.sources names \['ade20k'\]"):
         parse(changed("synthesize.benchmarks.hscene.sources", ["ade20k"]))
@@ -90,6 +90,30 @@ def test_a_section_can_be_removed_and_the_rest_is_kept(tmp_path):
     assert "sgmmh-om" not in settings.models
     assert settings.models["sgmmh-om-hscene"].steps == 40_000
     assert settings.gate == parse(RAW).gate
+
+
+def test_settings_and_models_can_be_like_others(tmp_path):
+    folder = tmp_path / "params"
+    folder.mkdir()
+    (folder / "sample.yaml").write_text(Path("params/sample.yaml").read_text())
+    (folder / "small.yaml").write_text("parse: {size: 32}\nmodels: {idih: {steps: 5, options: {width: 8}}}\n")
+    changes = "models:\n  twin: {like: idih, loss: {reconstruction: mse}}\n  idih: null\n"
+    (folder / "twins.yaml").write_text("like: small\n" + changes)
+    with pytest.raises(SettingsError, match="twin is like 'idih'"):
+        presets.use("twins", folder=folder, target=tmp_path / "params.yaml")
+    (folder / "twins.yaml").write_text("like: small\n" + changes.replace("  idih: null\n", ""))
+    settings = presets.use("twins", folder=folder, target=tmp_path / "params.yaml")
+    twin, idih = settings.models["twin"], settings.models["idih"]
+    assert settings.parse.size == 32
+    assert (twin.steps, twin.options["width"], twin.loss.reconstruction) == (5, 8, "mse")
+    assert twin.model_copy(update={"loss": idih.loss}) == idih
+
+
+def test_weights_from_a_file_must_be_pinned():
+    pinned = {"weights": "a.pth", "sha256": "0" * 64}
+    assert parse(changed("models.idih.initial", pinned)).models["idih"].initial.weights == "a.pth"
+    with pytest.raises(SettingsError, match=r"models.idih.initial.*pinned by its sha256"):
+        parse(changed("models.idih.initial", {"weights": "a.pth", "sha256": None}))
 
 
 def test_use_refuses_what_is_not_there(tmp_path):

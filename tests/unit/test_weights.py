@@ -13,6 +13,7 @@ from safetensors.numpy import save_file
 from retouch import weights
 from retouch.errors import WeightsError
 from retouch.models import perceptual
+from retouch.weights import layouts, origins
 
 SHARED = Path("../shared/weights")
 shared = pytest.mark.skipif(not SHARED.is_dir(), reason="../shared/weights is not there")
@@ -30,7 +31,7 @@ def small(monkeypatch):
         package="retouch-no-such-package==0.0.0",
     )
     monkeypatch.setattr(weights, "CATALOGUE", {"small": entry})
-    monkeypatch.setattr(weights, "_packaged", lambda wanted: (_ for _ in ()).throw(WeightsError("no such package")))
+    monkeypatch.setattr(origins, "packaged", lambda wanted: (_ for _ in ()).throw(WeightsError("no such package")))
     return entry
 
 
@@ -84,7 +85,7 @@ def test_pickles_that_hold_more_than_arrays_are_refused():
             return (print, ("run",))
 
     with pytest.raises(pickle.UnpicklingError, match="print"):
-        weights._Arrays(io.BytesIO(pickle.dumps(Harmful()))).load()
+        layouts.Arrays(io.BytesIO(pickle.dumps(Harmful()))).load()
 
 
 @shared

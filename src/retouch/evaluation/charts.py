@@ -89,7 +89,9 @@ def _meets(dep: str, out: str) -> bool:
 
 def _arrow(start: tuple[int, int], end: tuple[int, int], box: int) -> str:
     x1, y1, x2, y2 = start[0] + box, start[1] + 15, end[0], end[1] + 15
-    lift = 0 if x2 - x1 < 40 else -12 - (x2 - x1) // 12  # arrows over several columns bow above the boxes between
+    if y1 > y2 and x2 - x1 >= 40:  # from a lower lane: along it, under the boxes between
+        return f'<path d="M{x1},{y1} C{x2 - 20},{y1} {x2 - 40},{y1} {x2},{y2}" class="arrow"/>'
+    lift = 0 if x2 - x1 < 40 else -min(12 + (x2 - x1) // 12, 36)  # arrows over several columns bow above the boxes between
     middle = (x1 + x2) / 2
     return f'<path d="M{x1},{y1} C{middle},{y1 + lift * 2} {middle},{y2 + lift * 2} {x2},{y2}" class="arrow"/>'
 

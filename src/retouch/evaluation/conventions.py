@@ -12,6 +12,11 @@ class Metric:
     digits: int
     convention: str
 
+    @property
+    def heading(self) -> str:
+        """The label with an arrow in the better direction."""
+        return f"{self.label} {'↑' if self.higher_is_better else '↓'}"
+
 
 METRICS = {
     "mse": Metric("MSE", False, 2, "squared error in 0–255, mean over pixels and channels"),
@@ -22,7 +27,17 @@ METRICS = {
         "SSIM", True, 4, "7×7 uniform window, sample covariance, range 255, mean over channels (scikit-image's default)"
     ),
     "lpips": Metric("LPIPS", False, 4, "learned perceptual distance with real weights, RGB in [−1, 1]"),
+    "identity": Metric("identity", False, 2, "MSE between the real picture and what becomes of it, given the same mask"),
+    "idempotence": Metric("idempotence", False, 2, "MSE between the harmonized picture and it harmonized again, same mask"),
 }
 """In the order of the tables. All on pictures at working size, rounded to 8 bits as they would be saved."""
+
+BASELINES = {
+    "identity": "composite",
+    "reinhard": "Reinhard transfer",
+    "histogram": "histogram matching",
+    "poisson": "Poisson blending",
+}
+"""The methods without training, as tables call them. Doing nothing gives the composite: that row is the identity's."""
 
 NO_WEIGHTS = "no weights: run `retouch weights`"

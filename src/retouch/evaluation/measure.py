@@ -1,5 +1,6 @@
 """One model on one frozen test set: every metric of every picture, of the composite and of the harmonized one."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from retouch.models.perceptual import Lpips
 from retouch.settings import EvaluateSettings
 from retouch.store import Composites
 
+IHARMONY4 = "iharmony4"
+"""The source whose composites come in sub-datasets."""
+
 
 def lpips_of(settings: EvaluateSettings, weights: Path) -> Lpips | None:
     """The LPIPS network, or None where it is off or its weights are not there."""
@@ -27,37 +31,65 @@ def lpips_of(settings: EvaluateSettings, weights: Path) -> Lpips | None:
 
 @torch.inference_mode()
 def measure(model: Model, test_set: Path, settings: EvaluateSettings, lpips: Lpips | None = None) -> pd.DataFrame:
-    """One row a composite of `test_set`: benchmark, source, id, foreground; composite_M and harmonized_M for each metric M."""
-    composites = Composites(test_set)
+    """One row a composite of `test_set`: benchmark, source, id, subset, foreground, composite_M, harmonized_M by metric M."""
     frames = []
+    for columns, batch in described(test_set, settings):
+        harmonized, figures = after(model.eval(), batch)
+        columns |= figures
+        if lpips is not None:
+            distances = lpips.distances([batch["composite"], harmonized], batch["real"])
+            for side, distance in zip(("composite", "harmonized"), distances, strict=True):
+                columns[f"{side}_lpips"] = distance.numpy()
+        frames.append(pd.DataFrame(columns))
+    return pd.concat(frames, ignore_index=True)
+
+
+def described(test_set: Path, settings: EvaluateSettings) -> Iterator[tuple[dict[str, Any], dict[str, Tensor]]]:
+    """The composites of a test set, batch by batch: the columns that no method changes, and the tensors."""
+    composites = Composites(test_set)
     for start in track(range(0, len(composites), settings.batch), f"evaluate {test_set.stem}", transient=True):
         rows = [composites[i] for i in range(start, min(start + settings.batch, len(composites)))]
         batch = batch_of(rows)
-        harmonized = metrics.rounded(model.eval()(batch).image)
         columns: dict[str, Any] = {key: [row[key] for row in rows] for key in ("benchmark", "source", "id")}
+        columns["subset"] = [subset(row) for row in rows]
         columns["foreground"] = batch["mask"].mean(dim=(1, 2, 3)).numpy()
-        versions = {"composite": batch["composite"], "harmonized": harmonized}
-        for name, picture in versions.items():
-            for metric, values in _values(picture, batch["real"], batch["mask"]).items():
-                columns[f"{name}_{metric}"] = values.numpy()
-        if lpips is not None:
-            for name, distance in zip(versions, lpips.distances(list(versions.values()), batch["real"]), strict=True):
-                columns[f"{name}_lpips"] = distance.numpy()
-        frames.append(pd.DataFrame(columns))
-    return pd.concat(frames, ignore_index=True)
+        yield columns | _figures("composite", batch["composite"], batch), batch
+
+
+def subset(row: dict[str, Any]) -> str:
+    """The sub-dataset of a composite: of iHarmony4 its own four (the scene's group), of all others the benchmark."""
+    return str(row["group"] if row["source"] == IHARMONY4 and row["group"] else row["benchmark"])
+
+
+def after(model: Model, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Any]]:
+    """What `model` makes of a batch, N×3×H×W at 8 bits, and the harmonized_M columns that need no LPIPS.
+
+    Identity and idempotence are the changes, as MSE, of a picture with nothing to mend and of one mended already.
+    """
+
+    def harmonize(picture: Tensor) -> Tensor:
+        return metrics.rounded(model({"composite": picture, "mask": batch["mask"]}).image)
+
+    harmonized = harmonize(batch["composite"])
+    figures = _figures("harmonized", harmonized, batch)
+    figures["harmonized_identity"] = metrics.mse(harmonize(batch["real"]), batch["real"]).numpy()
+    figures["harmonized_idempotence"] = metrics.mse(harmonize(harmonized), harmonized).numpy()
+    return harmonized, figures
 
 
 def batch_of(rows: list[dict[str, Any]]) -> dict[str, Tensor]:
     """Rows of Composites, all of one size, as tensors: composite, real N×3×H×W, mask N×1×H×W."""
     columns = {key: to_tensor([np.asarray(row[key]) for row in rows]) for key in ("composite", "real", "mask")}
-    return columns | {"composite": columns["composite"].contiguous(memory_format=torch.channels_last)}
+    return columns | {key: columns[key].contiguous(memory_format=torch.channels_last) for key in ("composite", "real")}
 
 
-def _values(picture: Tensor, real: Tensor, mask: Tensor) -> dict[str, Tensor]:
-    return {
+def _figures(side: str, picture: Tensor, batch: dict[str, Tensor]) -> dict[str, Any]:
+    real = batch["real"]
+    values = {
         "mse": metrics.mse(picture, real),
-        "fmse": metrics.fmse(picture, real, mask),
+        "fmse": metrics.fmse(picture, real, batch["mask"]),
         "psnr": metrics.psnr(picture, real),
         "psnr_target_max": metrics.psnr_target_max(picture, real),
         "ssim": metrics.ssim(picture, real),
     }
+    return {f"{side}_{metric}": value.numpy() for metric, value in values.items()}

@@ -1,8 +1,9 @@
-"""Stage `report`: everything on one page that needs nothing beside itself, reports/index.html."""
+"""Stage `report`: everything on one page that needs nothing beside itself, and the papers' tables as files."""
 
 import base64
 import io
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,10 @@ import numpy as np
 from jinja2 import Environment, PackageLoader
 from PIL import Image
 
-from retouch.evaluation import charts, tables
+from retouch.evaluation import charts, papers, sheets, tables
 from retouch.evaluation.conventions import METRICS
-from retouch.evaluation.papers import DIFFERS
-from retouch.files import atomic_file, digest
+from retouch.evaluation.papers.measured import Measured
+from retouch.files import atomic_file, atomic_folder, digest
 from retouch.images import contact_sheet
 from retouch.settings import Settings
 from retouch.store import Scenes
@@ -31,15 +32,21 @@ def report(
     composites: Path = Path("composites"),
     dvc_yaml: Path = Path("dvc.yaml"),
 ) -> Path:
-    """Write `reports`/index.html from the models' results, the data and the pipeline; equal inputs give equal bytes.
+    """Write `reports`/index.html and `reports`/tables/ from the results, the data and the pipeline; equal inputs, equal bytes.
 
-    Raises StoreError when a model's results are missing.
+    Raises StoreError when the results of a model, or of the methods without training, are missing.
     """
     names = list(settings.models)
-    results = tables.read(names, reports / "models")
+    results, baselines = tables.read(names, reports / "models"), tables.read_baselines(reports / "baselines")
+    measured = Measured(settings, results, baselines, _learned_from(settings, Scenes(scenes)))
+    made = papers.sheets(measured)
+    with atomic_folder(reports / "tables") as partial:
+        for name, sheet in (pair for files in made.values() for pair in files.items()):
+            (partial / name).write_text(sheets.markdown(sheet))
     page = _template().render(
-        benchmarks=[_benchmark(name, results) for name in tables.benchmarks(results)],
-        differs=DIFFERS,
+        benchmarks=[_benchmark(name, results, baselines) for name in tables.benchmarks(results)],
+        differs=papers.DIFFERS,
+        papers={title: list(files.values()) for title, files in made.items()},
         metrics=METRICS,
         lpips=sorted({result["lpips"] for result in results.values()}),
         models=[_model(settings, name, results[name], artifacts / name, reports / "models" / name) for name in names],
@@ -49,7 +56,7 @@ def report(
         settings_digest=digest(settings.model_dump(mode="json"))[:12],
         seed=settings.seed,
         size=settings.parse.size,
-        shown=tables.shown,
+        shown=sheets.shown,
     )
     path = reports / "index.html"
     with atomic_file(path) as partial:
@@ -64,9 +71,21 @@ def _template() -> Any:
     return environment.get_template("report.html.j2")
 
 
-def _benchmark(name: str, results: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    rows = tables.lines(name, results)
+def _benchmark(name: str, results: tables.Results, baselines: tables.Results) -> dict[str, Any]:
+    rows = tables.lines(name, results, baselines)
     return {"name": name, "rows": rows, "columns": tables.columns(rows)}
+
+
+def _learned_from(settings: Settings, scenes: Scenes) -> dict[str, int]:
+    """By model: the training scenes of the sources of its benchmarks."""
+    training = Counter(
+        source for source, split in zip(scenes.column("source"), scenes.column("split"), strict=True) if split == "train"
+    )
+    sources = {
+        name: {source for benchmark in chosen.benchmarks for source in settings.synthesize.benchmarks[benchmark].sources}
+        for name, chosen in settings.models.items()
+    }
+    return {name: sum(training[source] for source in chosen) for name, chosen in sources.items()}
 
 
 def _model(settings: Settings, name: str, result: dict[str, Any], artifact: Path, folder: Path) -> dict[str, Any]:

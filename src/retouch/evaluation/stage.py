@@ -8,9 +8,10 @@ import pandas as pd
 
 from retouch import tracking
 from retouch.errors import TrackingError
-from retouch.evaluation.conventions import METRICS, NO_WEIGHTS
+from retouch.evaluation.conventions import NO_WEIGHTS
 from retouch.evaluation.measure import lpips_of, measure
 from retouch.evaluation.pictures import grid
+from retouch.evaluation.summary import summarize, write_table
 from retouch.files import atomic_file, sha256_file, write_json
 from retouch.images import encode
 from retouch.models.files import load
@@ -33,7 +34,7 @@ def evaluate(
     file = artifacts / name / "model.safetensors"
     model = load(file)
     lpips = lpips_of(settings.evaluate, weights)
-    sets = {benchmark: composites / f"{benchmark}.arrow" for benchmark in settings.model(name).benchmarks}
+    sets = {benchmark: composites / f"{benchmark}.arrow" for benchmark in settings.model(name).test_sets}
     table = pd.concat([measure(model.module, path, settings.evaluate, lpips) for path in sets.values()], ignore_index=True)
     summary = {
         **summarize(table, settings.evaluate.foreground_bins),
@@ -46,36 +47,12 @@ def evaluate(
         "test_sets": {benchmark: sha256_file(path) for benchmark, path in sets.items()},
     }
     folder = reports / name
-    with atomic_file(folder / "per_image.csv") as partial:
-        table.to_csv(partial, index=False, float_format="%.6g", lineterminator="\n")
+    write_table(folder / "per_image.csv", table)
     with atomic_file(folder / "pictures.png") as partial:
         partial.write_bytes(encode(grid(model.module, table, sets, settings.evaluate.pictures)))
     write_json(folder / "metrics.json", summary)
     _tell(summary, folder)
     return summary
-
-
-def summarize(table: pd.DataFrame, edges: list[float]) -> dict[str, Any]:
-    """Means of a per-picture table: by benchmark, and within each by source and by bin of foreground ratio."""
-    lower = [0.0, *edges[:-1]]
-    bins = pd.cut(table["foreground"], [-1e-9, *edges], labels=[f"{a:g}–{b:g}" for a, b in zip(lower, edges, strict=True)])
-    benchmarks = {}
-    for name, rows in table.groupby("benchmark", sort=True):
-        benchmarks[str(name)] = {
-            **_means(rows),
-            "sources": {str(source): _means(part) for source, part in rows.groupby("source")},
-            "foreground": {str(edge): _means(part) for edge, part in rows.groupby(bins.loc[rows.index], observed=True)},
-        }
-    return {"all": _means(table), "benchmarks": benchmarks}
-
-
-def _means(rows: pd.DataFrame) -> dict[str, Any]:
-    found: dict[str, Any] = {"count": len(rows)}
-    for which in ("composite", "harmonized"):
-        columns = {metric: f"{which}_{metric}" for metric in METRICS}
-        found[which] = {metric: round(float(rows[c].mean()), 6) for metric, c in columns.items() if c in rows}
-    found["mse_ratio"] = round(found["harmonized"]["mse"] / max(found["composite"]["mse"], 1e-9), 6)
-    return found
 
 
 def _tell(summary: dict[str, Any], folder: Path) -> None:

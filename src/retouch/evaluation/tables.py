@@ -7,9 +7,12 @@ from typing import Any
 
 from retouch.errors import StoreError
 from retouch.evaluation import papers
-from retouch.evaluation.conventions import METRICS, Metric
+from retouch.evaluation.conventions import BASELINES, METRICS, Metric
+from retouch.evaluation.sheets import Kind, shown
 
 REPORTS = Path("reports/models")
+Results = dict[str, dict[str, Any]]
+"""By model, or by method without training: what metrics.json holds of it."""
 
 
 @dataclass(frozen=True)
@@ -19,10 +22,11 @@ class Line:
     method: str
     figures: dict[str, float]
     ratio: float | None
-    paper: str | None = None
+    kind: Kind
+    source: str | None = None  # of a paper's row
 
 
-def read(models: list[str], reports: Path = REPORTS) -> dict[str, dict[str, Any]]:
+def read(models: list[str], reports: Path = REPORTS) -> Results:
     """The metrics.json of each model. Raises StoreError when one is missing."""
     found = {}
     for name in models:
@@ -33,20 +37,33 @@ def read(models: list[str], reports: Path = REPORTS) -> dict[str, dict[str, Any]
     return found
 
 
-def lines(benchmark: str, results: dict[str, dict[str, Any]]) -> list[Line]:
-    """The rows of one benchmark: composite, the models measured on it, then the paper's rows."""
+def read_baselines(reports: Path = Path("reports/baselines")) -> Results:
+    """The figures of the methods without training. Raises StoreError when they are missing."""
+    path = reports / "metrics.json"
+    if not path.is_file():
+        raise StoreError(f"{path} is missing: run `dvc repro baselines`")
+    found: Results = json.loads(path.read_text())["methods"]
+    return found
+
+
+def lines(benchmark: str, results: Results, baselines: Results) -> list[Line]:
+    """The rows of one benchmark: composite, methods without training, the models measured on it, then the paper's rows."""
     measured = {name: part for name, result in results.items() if (part := result["benchmarks"].get(benchmark))}
     rows = []
     if measured:
-        rows.append(Line("composite", next(iter(measured.values()))["composite"], 1.0))
-    rows += [Line(name, part["harmonized"], part["mse_ratio"]) for name, part in measured.items()]
+        rows.append(Line(BASELINES["identity"], next(iter(measured.values()))["composite"], 1.0, "baseline"))
+    for name, label in BASELINES.items():
+        if name != "identity" and (part := baselines.get(name, {}).get("benchmarks", {}).get(benchmark)):
+            rows.append(Line(label, part["harmonized"], part["mse_ratio"], "baseline"))
+    rows += [Line(name, part["harmonized"], part["mse_ratio"], "model") for name, part in measured.items()]
     known = [row for row in papers.ROWS if row.benchmark == benchmark]
     base = next((row.figures["mse"] for row in known if row.method == "composite"), None)
-    rows += [Line(row.method, row.figures, row.figures["mse"] / base if base else None, row.source) for row in known]
+    for row in known:
+        rows.append(Line(row.method, row.figures, row.figures["mse"] / base if base else None, "paper", row.source))
     return rows
 
 
-def benchmarks(results: dict[str, dict[str, Any]]) -> list[str]:
+def benchmarks(results: Results) -> list[str]:
     """All benchmarks that any model was measured on."""
     return sorted({name for result in results.values() for name in result["benchmarks"]})
 
@@ -56,18 +73,13 @@ def columns(rows: list[Line]) -> dict[str, Metric]:
     return {name: metric for name, metric in METRICS.items() if any(name in row.figures for row in rows)}
 
 
-def shown(value: float | None, digits: int) -> str:
-    """A figure as text, or a dash."""
-    return "–" if value is None else f"{value:.{digits}f}"
-
-
-def markdown(benchmark: str, results: dict[str, dict[str, Any]]) -> str:
+def markdown(benchmark: str, results: Results, baselines: Results) -> str:
     """One benchmark's table in Markdown, arrows telling the better direction."""
-    rows = lines(benchmark, results)
+    rows = lines(benchmark, results, baselines)
     metrics = columns(rows)
-    head = ["method", *(f"{m.label} {'↑' if m.higher_is_better else '↓'}" for m in metrics.values()), "MSE ÷ composite's ↓"]
+    head = ["method", *(metric.heading for metric in metrics.values()), "MSE ÷ composite's ↓"]
     body = [
-        [f"*{row.method}* ({row.paper})" if row.paper else row.method]
+        [f"*{row.method}* ({row.source})" if row.source else row.method]
         + [shown(row.figures.get(name), metric.digits) for name, metric in metrics.items()]
         + [shown(row.ratio, 3)]
         for row in rows

@@ -1,5 +1,6 @@
 """Networks: one file a family. A name makes a module; every module maps a batch to a `Result`."""
 
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -8,26 +9,73 @@ from retouch.errors import SettingsError
 if TYPE_CHECKING:
     from retouch.models.base import Model
 
+MASK_GIVEN = "harmonization, mask given"
+NO_MASK = "harmonization, no mask"
+IDIH = "foreground-aware-harmonization"
+SGMMH = "semantic-guided-multi-mask-harmonization"
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One variant: where it is made, the paper (docs/papers/PAPER.md) it is of, and the options that make it."""
+
+    factory: str  # module:attribute
+    paper: str | None
+    task: str
+    options: dict[str, Any] = field(default_factory=dict)
+    trainable: bool = True
+
+
+def _idih(**options: Any) -> Architecture:
+    return Architecture("retouch.models.idih:IDIH", IDIH, MASK_GIVEN, options)
+
+
+def _s2am(**options: Any) -> Architecture:
+    return Architecture("retouch.models.s2am:S2AM", IDIH, MASK_GIVEN, options)
+
+
+def _classical(name: str) -> Architecture:
+    return Architecture(f"retouch.models.classical:{name}", None, MASK_GIVEN, trainable=False)
+
+
 ARCHITECTURES = {
-    "dih": "retouch.models.idih:dih",
-    "idih": "retouch.models.idih:idih",
-    "sgmmh-om": "retouch.models.sgmmh:sgmmh_om",
+    "dih": _idih(attention=False, norm_from=0),
+    "idih": _idih(),
+    "idih-hrnet18s": _idih(backbone="hrnet_w18_small_v2"),
+    "idih-hrnet18": _idih(backbone="hrnet_w18"),
+    "idih-hrnet32": _idih(backbone="hrnet_w32"),
+    "idih-deeplab-r34": _idih(backbone="deeplabv3plus_resnet34"),
+    # this project's: small, with ImageNet weights that a package registry has
+    "idih-lite0": _idih(backbone="tf_efficientnet_lite0"),
+    "s2am": _s2am(),
+    "issam": _s2am(width=32, middle=0.5, blend=True, magnitude=1.0),
+    "s2am-hrnet18s": _s2am(backbone="hrnet_w18_small_v2"),
+    "s2am-hrnet18": _s2am(backbone="hrnet_w18"),
+    "sgmmh-om": Architecture("retouch.models.sgmmh:SgMMH", SGMMH, NO_MASK),
+    "identity": _classical("identity"),
+    "reinhard": _classical("reinhard"),
+    "histogram": _classical("histogram"),
+    "poisson": _classical("poisson"),
 }
 
 
-def names() -> list[str]:
-    """The architectures that can be created."""
-    return sorted(ARCHITECTURES)
+def names(trainable: bool | None = None) -> list[str]:
+    """The architectures that can be created: all, or only those with parameters to train (True) or without (False)."""
+    return sorted(name for name, one in ARCHITECTURES.items() if trainable is None or one.trainable is trainable)
 
 
 def create(name: str, **options: Any) -> "Model":
-    """An untrained network. Raises SettingsError for an unknown name, or an option that the architecture does not take."""
+    """An untrained network; `options` go before those of the variant.
+
+    Raises SettingsError for an unknown name, or an option or value that the architecture does not take.
+    """
     if name not in ARCHITECTURES:
         raise SettingsError(f"no architecture {name!r}; there are {', '.join(names())}")
-    module, _, attribute = ARCHITECTURES[name].partition(":")
+    architecture = ARCHITECTURES[name]
+    module, _, attribute = architecture.factory.partition(":")
     factory = getattr(import_module(module), attribute)
     try:
-        model: Model = factory(**options)
+        model: Model = factory(**{**architecture.options, **options})
     except TypeError as error:
         raise SettingsError(f"architecture {name}: {error}; mend models.*.options") from None
     return model

@@ -1,10 +1,17 @@
 """What all networks share: the typed result, and padding to the sizes that a stack of halvings can take."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from retouch.models.trunks import Trunk
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)  # iDIH §4.2
+IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
@@ -20,6 +27,15 @@ class Model(nn.Module):
     """A harmonizer: `forward({"composite": N×3×H×W in [0, 1], "mask": N×1×H×W})` → Result, at any H and W."""
 
     needs_mask: ClassVar[bool] = True
+
+    def trunk(self) -> "Trunk | None":
+        """The part that ImageNet weights are for; none by default."""
+        return None
+
+    def backbone_parameters(self) -> Iterator[nn.Parameter]:
+        """The trunk's parameters, which learn at a rate of their own (iDIH §4.2)."""
+        trunk = self.trunk()
+        return iter(()) if trunk is None else trunk.parameters()
 
     def forward(self, batch: dict[str, Tensor]) -> Result:
         """Harmonize a batch."""

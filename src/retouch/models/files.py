@@ -34,6 +34,12 @@ class LoadedModel:
         return self.module.needs_mask
 
     @property
+    def packages(self) -> tuple[str, ...]:
+        """The packages besides torch that it is made with."""
+        trunk = self.module.trunk()
+        return () if trunk is None else (trunk.package,)
+
+    @property
     def size(self) -> int:
         """The working size in px that it was trained at."""
         return int(self.metadata["size"])

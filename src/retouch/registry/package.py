@@ -25,9 +25,9 @@ REQUIREMENTS = ("mlflow", "numpy", "pillow", "safetensors", "torch")
 EXAMPLE_SIDE = 32  # px
 
 
-def requirements() -> list[str]:
-    """What a deployer must install, pinned to what is installed here."""
-    return [f"{name}=={metadata.version(name).partition('+')[0]}" for name in REQUIREMENTS]
+def requirements(loaded: LoadedModel) -> list[str]:
+    """What a deployer of a network must install, pinned to what is installed here."""
+    return [f"{name}=={metadata.version(name).partition('+')[0]}" for name in (*REQUIREMENTS, *loaded.packages)]
 
 
 def signature(needs_mask: bool) -> ModelSignature:
@@ -70,7 +70,7 @@ def build(model: Path, loaded: LoadedModel, folder: Path) -> None:
             code_paths=[str(code)],
             signature=signature(loaded.needs_mask),
             input_example=example(loaded.needs_mask),
-            pip_requirements=requirements(),
+            pip_requirements=requirements(loaded),
         )
     check(folder, loaded)
 

@@ -96,7 +96,7 @@ def _champions_table(settings: Settings, store: MlflowClient, registered: Regist
     with tempfile.TemporaryDirectory() as temporary:
         if kept:
             return Path(store.download_artifacts(champion.run_id, kept[0], temporary)).read_text()
-        if test_set_hash(settings, settings.model(champion.name).benchmarks) != registered.test_set:
+        if test_set_hash(settings, settings.model(champion.name).test_sets) != registered.test_set:
             raise StoreError("the test sets changed since the candidate was measured: run `dvc repro`")
         table = _measure(settings, champion, Path(temporary))
         log_measurement(store, champion.run_id, table, registered.test_set)
@@ -113,7 +113,7 @@ def _measure(settings: Settings, champion: Any, folder: Path) -> Path:
     source = f"models:/{champion.name}/{champion.version}"
     package = Path(download_artifacts(source, dst_path=str(folder), tracking_uri=tracking.uri()))
     model = load(package / "artifacts" / "model.safetensors").module
-    sets = [Path("composites") / f"{benchmark}.arrow" for benchmark in settings.model(champion.name).benchmarks]
+    sets = [Path("composites") / f"{benchmark}.arrow" for benchmark in settings.model(champion.name).test_sets]
     table = folder / "per_image.csv"
     pd.concat([measure(model, path, settings.evaluate) for path in sets]).to_csv(table, index=False, float_format="%.6g")
     return table

@@ -74,7 +74,7 @@ def register(settings: Settings, name: str) -> Path:
         "metrics": metrics(settings, made, registered.test_set),
         "model": name,
         "model_sha256": registered.model_sha256,
-        "requirements": package.requirements(),
+        "requirements": package.requirements(loaded),
         "signature": {key: json.loads(value) for key, value in package.signature(loaded.needs_mask).to_dict().items() if value},
     })  # fmt: skip
     return path

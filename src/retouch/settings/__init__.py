@@ -24,9 +24,11 @@ from retouch.settings.benchmarks import (
     TransferSettings,
 )
 from retouch.settings.sections import (
+    AugmentSettings,
     DataSettings,
     EvaluateSettings,
     GateSettings,
+    InitialSettings,
     LossSettings,
     MattingSettings,
     ModelSettings,
@@ -39,11 +41,13 @@ from retouch.settings.sections import (
 
 __all__ = [
     "PARAMS",
+    "AugmentSettings",
     "BenchmarkSettings",
     "DataSettings",
     "EffectSettings",
     "EvaluateSettings",
     "GateSettings",
+    "InitialSettings",
     "LossSettings",
     "LuminanceSettings",
     "MattingSettings",
@@ -113,12 +117,12 @@ def parse(raw: Any, path: Path = PARAMS) -> Settings:
     except ValidationError as error:
         raise SettingsError(f"{path}: " + "; ".join(_explain(problem) for problem in error.errors())) from None
     for name, model in settings.models.items():
-        unknown = set(model.benchmarks) - set(settings.synthesize.benchmarks)
+        unknown = set(model.test_sets) - set(settings.synthesize.benchmarks)
         if unknown:
-            raise SettingsError(f"{path}: models.{name}.benchmarks names {sorted(unknown)}, not in synthesize.benchmarks")
-        placements = [b for b in model.benchmarks if settings.synthesize.benchmarks[b].kind == "placement"]
+            raise SettingsError(f"{path}: models.{name} names {sorted(unknown)}, not in synthesize.benchmarks")
+        placements = [b for b in model.test_sets if settings.synthesize.benchmarks[b].kind == "placement"]
         if placements:
-            raise SettingsError(f"{path}: models.{name}.benchmarks names {placements}: placements have no answer to learn from")
+            raise SettingsError(f"{path}: models.{name} names {placements}: placements have no answer to learn from")
     for name, benchmark in settings.synthesize.benchmarks.items():
         unknown = set(benchmark.sources) - set(settings.data.sources)
         if unknown:

@@ -1,10 +1,10 @@
 """The other parts of params.yaml: data, scenes, gate, training, models, evaluation, promotion."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from retouch.settings.base import Positive, Range, Section
+from retouch.settings.base import Positive, Probability, Range, Section
 
 
 class SampleSettings(Section):
@@ -73,19 +73,45 @@ class LossSettings(Section):
     """The objective of one model."""
 
     reconstruction: Literal["charbonnier", "mse", "fn-mse"]
+    normalisation: Literal["equation", "reference"]  # MSE and FN-MSE: as written, or as iDIH's code (in ImageNet units, ÷ 3)
     epsilon: Annotated[float, Field(gt=0)]  # Charbonnier's ε (Sg-MMH equation 3)
     min_area: Annotated[float, Field(gt=0)]  # FN-MSE's A_min, px (iDIH equation 2)
     perceptual: Annotated[float, Field(ge=0)]  # weight of LPIPS-VGG (Sg-MMH equation 4); 0 = off
 
 
+class AugmentSettings(Section):
+    """What is done to composites in training (iDIH §4.2)."""
+
+    flip: bool  # mirror every other one
+    crop: Annotated[float, Field(gt=0, le=1)]  # RandomResizedCrop: the least share of the picture; 1 = off
+    keep_empty: Probability  # of keeping a crop without foreground in place of drawing again
+
+
+class InitialSettings(Section):
+    """Weights to start from."""
+
+    weights: str  # `imagenet`: the backbone's, through timm; or a state dict, of the whole network or of its backbone
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None  # of that file; null with `imagenet`
+
+    @model_validator(mode="after")
+    def _pinned(self) -> Self:
+        if (self.weights == "imagenet") is not (self.sha256 is None):
+            raise ValueError("a file of weights must be pinned by its sha256 (`sha256sum FILE`), and `imagenet` has none")
+        return self
+
+
 class ModelSettings(Section):
     """One model to train: its architecture, its training sets and its schedule."""
 
-    architecture: str  # a name of retouch.models
+    architecture: str  # a name of `retouch models`
     options: dict[str, Any]  # arguments of the architecture
+    initial: InitialSettings | None  # null = random weights
     benchmarks: Annotated[list[str], Field(min_length=1)]  # trained on a mixture of these, and tested on each
+    tests: list[str]  # benchmarks that it is tested on besides
+    augment: AugmentSettings
     loss: LossSettings
     learning_rate: Annotated[float, Field(gt=0)]
+    backbone_rate: Annotated[float, Field(ge=0)]  # times that for a pretrained backbone; 0 keeps its weights
     betas: Range  # Adam's
     milestones: list[float]  # shares of the training after which the rate is multiplied by gamma
     gamma: Annotated[float, Field(gt=0, le=1)]
@@ -93,6 +119,11 @@ class ModelSettings(Section):
     batch: Positive
     steps: Positive
     minutes: Annotated[float, Field(gt=0)] | None  # stop earlier after this time (then no longer reproducible)
+
+    @property
+    def test_sets(self) -> list[str]:
+        """The benchmarks that it is tested on."""
+        return [*self.benchmarks, *self.tests]
 
 
 class EvaluateSettings(Section):

@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from retouch.sources import SOURCES, get
 from retouch.sources.folder import SUFFIXES
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 State = Literal["found", "missing", "elsewhere", "drawn"]
 
@@ -33,6 +36,23 @@ def look(location: str | None) -> list[Presence]:
         state, missing = _state(name, source.needs, location)
         found.append(Presence(name, source.licence, source.size, source.layout, state, missing))
     return found
+
+
+def sheet(found: list[Presence], location: str | None) -> "Table":
+    """The sources as the command line shows them."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    marks = {"found": "[green]found[/]", "drawn": "[green]drawn here[/]", "elsewhere": "[dim]not looked into[/]"}
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column()
+    grid.add_column(overflow="fold")
+    for source in found:
+        state = marks.get(source.state) or ("[yellow]missing[/]" if location else "[dim]–[/]")
+        lines = [f"missing {escape(source.missing)}"] if source.state == "missing" and location and source.missing else []
+        lines += [escape(source.size), escape(source.licence), f"[dim]{escape(source.layout)}[/]", ""]
+        grid.add_row(f"[bold]{source.name}[/]\n{state}", "\n".join(lines))
+    return grid
 
 
 def _state(name: str, needs: tuple[str, ...], location: str | None) -> tuple[State, str | None]:

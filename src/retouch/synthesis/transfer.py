@@ -25,10 +25,10 @@ def transfer(
     Returns sRGB that may leave [0, 1] where a colour is out of gamut, and that equals `images` outside the masks.
     `luminance` moves L alone (Dolhasz et al., §3). Masks must not be empty. Raises KeyError for a method not in METHODS.
     """
-    place, inside = _places(masks)
-    target = _lab_at(images, place)
-    reference_place, reference_inside = _places(reference_masks)
-    reference = _lab_at(references, reference_place)
+    place, inside = masked_places(masks)
+    target = lab_of(at(images, place))
+    reference_place, reference_inside = masked_places(reference_masks)
+    reference = lab_of(at(references, reference_place))
     channels = slice(0, 1) if luminance else slice(0, 3)
     moved = target.clone()
     moved[:, channels] = METHODS[method](target[:, channels], inside, reference[:, channels], reference_inside)
@@ -39,8 +39,8 @@ def transfer(
     return flat.view_as(images)
 
 
-def _places(masks: Tensor) -> tuple[Tensor, Tensor]:
-    """The masked pixels' numbers, padded to N×P with zeros, and which of those are pixels."""
+def masked_places(masks: Tensor) -> tuple[Tensor, Tensor]:
+    """Of N×1×H×W masks the masked pixels' numbers, padded to N×P with zeros, and which of those are pixels."""
     picture, place = (masks.flatten(1) > 0).nonzero(as_tuple=True)
     counts = picture.bincount(minlength=len(masks))
     column = torch.arange(len(place), device=place.device) - (counts.cumsum(0) - counts)[picture]
@@ -49,9 +49,14 @@ def _places(masks: Tensor) -> tuple[Tensor, Tensor]:
     return padded, torch.arange(padded.shape[1], device=place.device) < counts[:, None]
 
 
-def _lab_at(images: Tensor, place: Tensor) -> Tensor:
-    rgb = images.flatten(2).gather(2, place[:, None].expand(-1, 3, -1))
-    return rgb_to_lab(rgb[..., None].double())[..., 0]  # double, so that nothing depends on the batch
+def at(images: Tensor, place: Tensor) -> Tensor:
+    """The pixels of N×C×H×W pictures at N×P places, N×C×P."""
+    return images.flatten(2).gather(2, place[:, None].expand(-1, images.shape[1], -1))
+
+
+def lab_of(rgb: Tensor) -> Tensor:
+    """N×3×P sRGB pixels in Lab, in double precision, so that nothing depends on the batch."""
+    return rgb_to_lab(rgb[..., None].double())[..., 0]
 
 
 def _mean(values: Tensor, inside: Tensor) -> Tensor:

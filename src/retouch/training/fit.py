@@ -66,6 +66,10 @@ def _module(settings: Settings, chosen: ModelSettings, mixture: Mixture) -> "Tra
     perceptual = lpips("vgg") if chosen.loss.perceptual else None
     torch.manual_seed(sample_seed(settings.seed, "initial weights", 0))
     model = create(chosen.architecture, **chosen.options)
+    if chosen.initial is not None:
+        from retouch.models.initial import initialize
+
+        initialize(model, chosen.initial)
     module = Training(model, chosen, mixture, settings.seed, perceptual)
     if settings.train.compile:
         module.model.compile()

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from retouch.models.base import IMAGENET_STD
 from retouch.settings import LossSettings
 
 Distance = Callable[[Tensor, Tensor], Tensor]
@@ -22,18 +23,26 @@ def charbonnier(image: Tensor, real: Tensor, epsilon: float) -> Tensor:
 def foreground_mse(image: Tensor, real: Tensor, mask: Tensor, min_area: float) -> Tensor:
     """FN-MSE, iDIH equation 2: squared error of the whole picture over its foreground area (at least `min_area` px).
 
-    `mask` is N×1×H×W. The mean over the batch; divided by the 3 channels as the authors' code does.
+    `mask` is N×1×H×W. The mean over the batch.
     """
     area = mask.sum(dim=(1, 2, 3)).clamp_min(min_area)
-    return ((image - real).square().sum(dim=(1, 2, 3)) / (3 * area)).mean()
+    return ((image - real).square().sum(dim=(1, 2, 3)) / area).mean()
 
 
 def reconstruction(settings: LossSettings, image: Tensor, real: Tensor, mask: Tensor) -> Tensor:
-    """The loss named by the settings, without the perceptual term."""
+    """The loss named by the settings, without the perceptual term.
+
+    `normalisation: reference` measures MSE and FN-MSE as iDIH's authors' code does: in units of ImageNet's deviations, and
+    FN-MSE over the three channels too. One factor for all pictures changes little under Adam; the weights of the channels do.
+    """
     if settings.reconstruction == "charbonnier":
         return charbonnier(image, real, settings.epsilon)
+    reference = settings.normalisation == "reference"
+    if reference:
+        deviation = torch.tensor(IMAGENET_STD, device=image.device).view(1, 3, 1, 1)
+        image, real = image / deviation, real / deviation
     if settings.reconstruction == "fn-mse":
-        return foreground_mse(image, real, mask, settings.min_area)
+        return foreground_mse(image, real, mask, settings.min_area) / (3 if reference else 1)
     return torch.nn.functional.mse_loss(image, real)
 
 

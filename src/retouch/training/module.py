@@ -13,6 +13,7 @@ from retouch.settings import ModelSettings
 from retouch.synthesis import Batch
 from retouch.synthesis.benchmarks import Loaded
 from retouch.synthesis.recipe import sample_seed
+from retouch.training.augment import augment
 from retouch.training.data import Mixture
 from retouch.training.losses import Distance, objective
 
@@ -42,8 +43,10 @@ class Training(pl.LightningModule):
         """The loss of one batch of scenes."""
         torch.manual_seed(sample_seed(self.seed, "step", batch["step"]) + self.global_rank)
         for group in self.trainer.optimizers[0].param_groups:
-            group["lr"] = self.learning_rate(batch["step"])
+            group["lr"] = group["rate"] * self.learning_rate(batch["step"])
         made = self.mixture.make(batch["loaded"], self.device)
+        drawn = sample_seed(self.seed, f"augment {self.global_rank}", batch["step"])
+        made = augment(made, self.settings.augment, drawn)
         result: Result = self.model(model_input(made))
         perceptual = self._perceptual[0]
         loss = objective(self.settings.loss, result.image, made.real, made.mask, perceptual)
@@ -54,14 +57,24 @@ class Training(pl.LightningModule):
             )
         return loss
 
+    def transfer_batch_to_device(self, batch: dict[str, Any], device: torch.device, dataloader_idx: int) -> dict[str, Any]:
+        """As it is: what is loaded goes to the device where composites are made, and Lightning refuses frozen records."""
+        return batch
+
     def learning_rate(self, step: int) -> float:
         """The rate at a step: multiplied by gamma at each milestone, a share of all steps."""
         passed = sum(step >= share * self.settings.steps for share in self.settings.milestones)
         return self.settings.learning_rate * self.settings.gamma**passed
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Adam, with the betas of the settings."""
-        return torch.optim.Adam(self.model.parameters(), lr=self.settings.learning_rate, betas=self.settings.betas)
+        """Adam, with the betas of the settings; a pretrained backbone learns at a rate of its own (iDIH §4.2)."""
+        slow = {id(parameter) for parameter in self.model.backbone_parameters()}
+        groups = [
+            {"params": [p for p in self.model.parameters() if (id(p) in slow) is backbone], "rate": rate}
+            for backbone, rate in ((False, 1.0), (True, self.settings.backbone_rate))
+        ]
+        groups = [group for group in groups if group["params"]]
+        return torch.optim.Adam(groups, lr=self.settings.learning_rate, betas=self.settings.betas)
 
     @torch.no_grad()
     def average(self) -> None:

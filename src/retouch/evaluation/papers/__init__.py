@@ -1,0 +1,17 @@
+"""The papers' own figures, to print beside ours, and their tables made again. One module a paper."""
+
+from retouch.evaluation.papers import foreground_aware, multi_mask
+from retouch.evaluation.papers.measured import Measured
+from retouch.evaluation.sheets import Sheet
+
+ROWS = multi_mask.ROWS
+"""Rows for the tables of single benchmarks."""
+DIFFERS = multi_mask.DIFFERS
+
+TABLES = {foreground_aware.TITLE: foreground_aware.sheets}
+"""By paper: what was measured → its tables, by file name in reports/tables."""
+
+
+def sheets(measured: Measured) -> dict[str, dict[str, Sheet]]:
+    """The tables of every paper: by the paper's title, then by file name."""
+    return {title: make(measured) for title, make in TABLES.items()}

@@ -1,0 +1,67 @@
+"""Random crops and mirroring of a batch of composites, on its device (iDIH §4.2)."""
+
+import math
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+from retouch.settings import AugmentSettings
+from retouch.synthesis import Batch
+
+ASPECT = 4 / 3  # of a crop, at most: RandomResizedCrop's usual range
+TRIES = 8  # crops drawn a picture, of which the first with some foreground is taken
+EMPTY = 1.0  # px: less foreground than this is none
+
+
+def augment(batch: Batch, settings: AugmentSettings, seed: int) -> Batch:
+    """Crop each composite to a random box, stretch it back to its size, and mirror every other one.
+
+    Composite, real picture and mask move together, bilinear: masks become soft at their edges, as in the authors' code;
+    `regions` follows by the nearest pixel. A crop without foreground is drawn again, but for a share `keep_empty` of them.
+    """
+    count, height, width = len(batch.composite), *batch.composite.shape[-2:]
+    generator = torch.Generator().manual_seed(seed)
+    scale, shift = torch.ones(count, 2), torch.zeros(count, 2)
+    if settings.crop < 1:
+        scale, shift = _boxes(batch.mask, settings, generator)
+    if settings.flip:
+        scale[:, 0] *= 1 - 2 * torch.randint(2, (count,), generator=generator)
+    if bool((scale == 1).all()):
+        return batch
+    affine = torch.cat([torch.diag_embed(scale), shift[:, :, None]], dim=2).to(batch.composite)
+    grid = F.affine_grid(affine, [count, 1, height, width], align_corners=False)
+    layers = torch.cat([batch.composite, batch.real, batch.mask], dim=1)
+    composite, real, mask = _sample(layers, grid, "bilinear").split([3, 3, 1], dim=1)
+    regions = _sample(batch.regions[:, None].to(composite), grid, "nearest")[:, 0].to(batch.regions.dtype)
+    return replace(batch, composite=composite, real=real, mask=mask, regions=regions)
+
+
+def _sample(layers: Tensor, grid: Tensor, mode: str) -> Tensor:
+    return F.grid_sample(layers, grid, mode=mode, padding_mode="border", align_corners=False)
+
+
+def _boxes(mask: Tensor, settings: AugmentSettings, generator: Generator) -> tuple[Tensor, Tensor]:
+    """Half sizes and centres (x, y) of one box a picture, in units where the picture is [−1, 1]²."""
+    count = len(mask)
+    area = torch.empty(count, TRIES).uniform_(settings.crop, 1, generator=generator)
+    aspect = torch.empty(count, TRIES).uniform_(-math.log(ASPECT), math.log(ASPECT), generator=generator).exp()
+    scale = torch.stack([(area * aspect).sqrt(), (area / aspect).sqrt()], dim=2).clamp_max(1)
+    shift = (1 - scale) * torch.empty(count, TRIES, 2).uniform_(-1, 1, generator=generator)
+    filled = _foreground(mask.cpu(), scale, shift) >= EMPTY
+    kept = torch.rand(count, generator=generator) < settings.keep_empty
+    chosen = torch.where(kept, 0, filled.int().argmax(1))
+    picture = torch.arange(count)
+    return scale[picture, chosen], shift[picture, chosen]
+
+
+def _foreground(mask: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """The foreground's area in px within each of N×K boxes, their edges rounded to pixels."""
+    height, width = mask.shape[-2:]
+    sums = F.pad(mask[:, 0].double().cumsum(1).cumsum(2), (1, 0, 1, 0))
+    size = torch.tensor([width, height])
+    left, top = (((shift - scale + 1) / 2) * size).round().long().unbind(2)
+    right, bottom = (((shift + scale + 1) / 2) * size).round().long().unbind(2)
+    picture = torch.arange(len(mask))[:, None]
+    return sums[picture, bottom, right] - sums[picture, top, right] - sums[picture, bottom, left] + sums[picture, top, left]

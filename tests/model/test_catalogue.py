@@ -1,0 +1,56 @@
+"""The variants at their papers' settings: the reference's sizes, and the list of them."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from retouch.cli import app
+from retouch.models import ARCHITECTURES, names
+from retouch.models.catalogue import measure
+
+PAPERS = Path("docs/papers")
+
+
+@pytest.mark.parametrize(
+    ("name", "millions", "gmac"),
+    [
+        ("idih", 8.30, 1.66),
+        ("dih", 8.30, 1.66),
+        ("idih-hrnet18", 18.51, 7.72),
+        ("sgmmh-om", 39.50, 12.12),
+        ("issam", 2.19, None),
+    ],
+)
+def test_parameters_and_multiply_adds_are_the_references(name, millions, gmac):
+    found = measure(name)
+    assert found.parameters / 1e6 == pytest.approx(millions, rel=0.01)
+    if gmac is not None:
+        assert found.gmac == pytest.approx(gmac, rel=0.01)
+
+
+def test_every_variant_is_listed_with_its_paper_and_task():
+    listed = CliRunner().invoke(app, ["models", "--json"])
+    assert listed.exit_code == 0
+    variants = {variant["name"]: variant for variant in json.loads(listed.stdout)}
+    assert sorted(variants) == names()
+    for name, variant in variants.items():
+        assert set(variant) == {"name", "paper", "task", "parameters", "gmac"}
+        assert variant["task"].startswith("harmonization, ")
+        assert variant["paper"] is None or (PAPERS / f"{variant['paper']}.md").is_file()
+        assert (variant["parameters"] > 0) is (variant["gmac"] > 0) is ARCHITECTURES[name].trainable
+
+
+def test_names_tell_what_can_be_trained():
+    assert set(names(trainable=False)) == {"identity", "reinhard", "histogram", "poisson"}
+    assert sorted(names(trainable=True) + names(trainable=False)) == names()
+
+
+def test_naming_variants_loads_no_network():
+    code = "import sys, retouch.models; retouch.models.names(); print([m for m in ('torch', 'timm') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=dict(os.environ))
+    assert done.stdout.strip() == "[]"

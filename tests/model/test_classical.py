@@ -1,0 +1,147 @@
+"""The methods without training against their definitions."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import settings as rules
+from hypothesis import strategies as st
+from torch import Tensor
+
+from retouch.color import rgb_to_lab
+from retouch.images import to_tensor, to_uint8
+from retouch.models import classical, create
+
+METHODS = ("identity", "reinhard", "histogram", "poisson")
+SIZE = 48
+
+
+def smooth(seed: int, size: int = SIZE, low: float = 0.3, high: float = 0.6) -> Tensor:
+    """A picture with gentle gradients, in the middle of the gamut."""
+    noise = torch.rand(1, 3, 4, 4, generator=torch.Generator().manual_seed(seed))
+    return low + (high - low) * torch.nn.functional.interpolate(noise, (size, size), mode="bicubic").clamp(0, 1)
+
+
+def disc(size: int = SIZE, row: int = 20, column: int = 25, radius: int = 11) -> Tensor:
+    y, x = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
+    return ((y - row) ** 2 + (x - column) ** 2 < radius**2).float()[None, None]
+
+
+def run(name: str, image: Tensor, mask: Tensor) -> Tensor:
+    return create(name).eval()({"composite": image, "mask": mask}).image
+
+
+def lab(image: Tensor, mask: Tensor) -> Tensor:
+    """3×P Lab values where a mask is set."""
+    return rgb_to_lab(image)[0][:, mask[0, 0] > 0]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_has_nothing_to_train_and_wants_a_mask(name):
+    model = create(name)
+    assert model.needs_mask
+    assert not list(model.parameters())
+
+
+@pytest.mark.parametrize("name", METHODS)
+@rules(max_examples=15)
+@given(seed=st.integers(0, 99), row=st.integers(0, SIZE), column=st.integers(0, SIZE), radius=st.integers(2, 30))
+def test_outside_the_mask_nothing_changes(name, seed, row, column, radius):
+    mask = disc(row=row, column=column, radius=radius) * 0.8
+    image = torch.rand(1, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(seed))
+    result = run(name, image, mask)
+    assert torch.equal(result[(mask == 0).expand_as(image)], image[(mask == 0).expand_as(image)])
+    assert result.isfinite().all()
+    assert result.min() >= 0
+    assert result.max() <= 1
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("mask", [torch.zeros(1, 1, SIZE, SIZE), torch.ones(1, 1, SIZE, SIZE)], ids=["empty", "full"])
+def test_without_foreground_or_background_the_picture_stays(name, mask):
+    assert torch.equal(run(name, smooth(0), mask), smooth(0))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_batch_is_its_pictures(name):
+    images = torch.cat([smooth(seed) for seed in range(3)])
+    masks = torch.cat([disc(), torch.zeros(1, 1, SIZE, SIZE), disc(row=0, column=0)])
+    together = run(name, images, masks)
+    for i in range(3):
+        torch.testing.assert_close(together[i : i + 1], run(name, images[i : i + 1], masks[i : i + 1]), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_soft_mask_mixes_the_composite_with_the_answer(name):
+    image, mask = smooth(1), disc()
+    expected = image.lerp(run(name, image, mask), 0.4 * mask)
+    torch.testing.assert_close(run(name, image, 0.4 * mask), expected, atol=1e-6, rtol=0)
+
+
+def test_reinhard_gives_the_foreground_the_backgrounds_means_and_deviations():
+    mask = disc()
+    image = torch.where(mask > 0, smooth(2, low=0.5, high=0.9), smooth(3))
+    result = run("reinhard", image, mask)
+    found, wanted = lab(result, mask), lab(image, 1 - mask)
+    assert (lab(image, mask).mean(1) - wanted.mean(1)).abs().max() > 5
+    torch.testing.assert_close(found.mean(1), wanted.mean(1), atol=0.05, rtol=0)
+    torch.testing.assert_close(found.std(1), wanted.std(1), atol=0.05, rtol=0.02)
+
+
+def test_histogram_matching_gives_the_foreground_the_backgrounds_quantiles():
+    mask = disc()
+    image = torch.where(mask > 0, smooth(2, low=0.5, high=0.9), smooth(3))
+    shares = torch.linspace(0.1, 0.9, 9)
+    found = lab(run("histogram", image, mask), mask).quantile(shares, dim=1)
+    wanted = lab(image, 1 - mask).quantile(shares, dim=1)
+    assert (lab(image, mask).quantile(shares, dim=1) - wanted).abs().max() > 5
+    torch.testing.assert_close(found, wanted, atol=0.6, rtol=0)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_poisson_solves_its_equation(seed):
+    """Pérez et al., equation 7, as a dense system; masks of several parts that touch the picture's edge."""
+    generator = torch.Generator().manual_seed(seed)
+    image = torch.rand(1, 3, 14, 11, generator=generator, dtype=torch.float64) * 0.2 + 0.4
+    mask = (torch.rand(1, 1, 14, 11, generator=generator) > 0.4).double()
+    inside = mask[0, 0].bool().numpy()
+    height, width = inside.shape
+    cells = [(int(y), int(x)) for y, x in np.argwhere(inside)]
+    system, right = np.zeros((len(cells), len(cells))), np.zeros((len(cells), 3))
+    pixels = image[0].permute(1, 2, 0).numpy()
+    for i, (y, x) in enumerate(cells):
+        for there in ((y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)):
+            if not (0 <= there[0] < height and 0 <= there[1] < width):
+                continue
+            system[i, i] += 1
+            if inside[there]:
+                system[i, cells.index(there)] -= 1
+                right[i] += pixels[y, x] - pixels[there]
+            else:
+                right[i] += pixels[there]
+    expected = pixels.copy()
+    expected[inside] = np.linalg.solve(system, right)
+    found = classical.Poisson().recoloured(image, mask.bool())[0].permute(1, 2, 0).numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("place", [(60, 70), (5, 8), (128, 64)], ids=["middle", "corner", "edge"])
+def test_poisson_leaves_a_photograph_and_takes_an_offset_away(place):
+    photo, mask = smooth(4, 128), disc(128, *place, 30)
+    change = 255 * (run("poisson", photo, mask) - photo).abs()
+    assert change.max() < 4
+    left = 255 * (run("poisson", photo + 0.15 * mask, mask) - photo).abs()
+    assert left.max() < 4 + 0.05 * 0.15 * 255
+
+
+def test_poisson_agrees_with_opencv_where_the_background_is_known():
+    photo, mask = to_uint8(smooth(5, 128))[0], disc(128, 60, 70, 30)
+    shape = to_uint8(mask)[0]
+    offset = np.where(shape[..., None] > 0, photo + 25, photo).astype(np.uint8)
+    left, top, width, height = cv2.boundingRect(shape)
+    centre = (left + width // 2, top + height // 2)
+    reference = cv2.seamlessClone(offset, photo, shape, centre, cv2.NORMAL_CLONE)
+    found = to_uint8(run("poisson", to_tensor([offset]), mask))[0]
+    assert np.abs(found.astype(int) - reference).max() <= 4
+    assert np.abs(offset.astype(int) - reference).max() >= 20

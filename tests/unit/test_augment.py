@@ -1,0 +1,84 @@
+import pytest
+import torch
+
+from retouch.settings import AugmentSettings
+from retouch.synthesis import Batch
+from retouch.training.augment import augment
+
+SIZE = 48
+
+
+def batch(count: int = 6, foreground: tuple[slice, slice] = (slice(8, 30), slice(20, 40))) -> Batch:
+    generator = torch.Generator().manual_seed(3)
+    real = torch.nn.functional.interpolate(torch.rand(count, 3, 6, 6, generator=generator), SIZE, mode="bilinear")
+    mask = torch.zeros(count, 1, SIZE, SIZE)
+    mask[:, :, *foreground] = 1
+    return Batch(real + 0.3 * mask * (1 - real), real, mask, (mask[:, 0] * 2).long(), ["recipe"] * count)
+
+
+def settings(**changes) -> AugmentSettings:
+    return AugmentSettings(**{"flip": False, "crop": 1.0, "keep_empty": 0.0, **changes})
+
+
+def test_without_crop_and_flip_nothing_is_touched():
+    given = batch()
+    assert augment(given, settings(), 1) is given
+
+
+def test_a_flip_mirrors_about_half_of_the_pictures_and_only_that():
+    given = batch(count=64)
+    made = augment(given, settings(flip=True), 1)
+    mirrored = [torch.allclose(made.real[i], given.real[i].flip(-1), atol=1e-5) for i in range(64)]
+    kept = [torch.allclose(made.real[i], given.real[i], atol=1e-5) for i in range(64)]
+    assert all(a != b for a, b in zip(mirrored, kept, strict=True))
+    assert 16 < sum(mirrored) < 48
+    i = mirrored.index(True)
+    torch.testing.assert_close(made.mask[i], given.mask[i].flip(-1), atol=1e-5, rtol=0)
+    torch.testing.assert_close(made.regions[i], given.regions[i].flip(-1))
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9])
+def test_crops_keep_their_share_and_move_all_layers_together(share):
+    count, ramp = 40, torch.linspace(0, 1, SIZE)
+    rows, columns = ramp[:, None].expand(SIZE, SIZE), ramp[None].expand(SIZE, SIZE)
+    real = torch.stack([rows, columns, rows]).expand(count, 3, SIZE, SIZE)
+    mask = torch.ones(count, 1, SIZE, SIZE)
+    made = augment(Batch(real, real, mask, mask[:, 0].long(), [""] * count), settings(crop=share), 5)
+    inner = made.real[:, :, 1:-1, 1:-1]  # a ramp's slope is the crop's side
+    height = (inner[:, 0, -1, 0] - inner[:, 0, 0, 0]) / ((SIZE - 3) / (SIZE - 1))
+    width = (inner[:, 1, 0, -1] - inner[:, 1, 0, 0]) / ((SIZE - 3) / (SIZE - 1))
+    area = height * width
+    assert (area > 0.93 * share).all()
+    assert area.min() < share + 0.5 * (1 - share)
+    assert area.std() > 0.01
+    ratio = width / height
+    assert ratio.min() > 0.7
+    assert ratio.max() < 1.43
+    torch.testing.assert_close(made.composite, made.real)
+
+
+def test_outside_the_mask_composite_and_real_stay_equal():
+    made = augment(batch(), settings(crop=0.5, flip=True), 2)
+    outside = (made.mask == 0).expand_as(made.real)
+    torch.testing.assert_close(made.composite[outside], made.real[outside], atol=1e-6, rtol=0)
+    assert ((made.mask > 0) & (made.mask < 1)).any()  # soft at the edges
+    assert set(made.regions.unique().tolist()) == {0, 2}
+
+
+def test_crops_without_foreground_are_drawn_again_except_for_the_kept_share():
+    corner = (slice(0, 5), slice(0, 5))
+    given = batch(400, corner)
+
+    def empty(keep: float) -> float:
+        return float((augment(given, settings(crop=0.5, keep_empty=keep), 7).mask.amax((1, 2, 3)) < 0.5).float().mean())
+
+    kept, redrawn = empty(1.0), empty(0.0)
+    assert kept > 0.3
+    assert redrawn < 0.02
+    assert redrawn < empty(0.3) < kept
+
+
+def test_equal_seeds_give_equal_crops():
+    rules = settings(crop=0.5, flip=True)
+    torch.testing.assert_close(augment(batch(), rules, 4).composite, augment(batch(), rules, 4).composite, atol=0, rtol=0)
+    assert not torch.equal(augment(batch(), rules, 4).composite, augment(batch(), rules, 5).composite)

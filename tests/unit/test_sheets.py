@@ -1,0 +1,177 @@
+"""The papers' tables from results made by hand."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from retouch.errors import StoreError
+from retouch.evaluation import papers, sheets
+from retouch.evaluation.papers import foreground_aware
+from retouch.evaluation.papers.measured import Measured
+from retouch.evaluation.summary import bin_names, summarize, weighted
+from retouch.settings import Settings, parse
+
+EDGES = [0.05, 0.15, 1.0]
+SUBSETS = ("HCOCO", "HAdobe5k", "HFlickr", "Hday2night")
+
+
+def result(pictures: list[tuple[str, str, float, float]], factor: float) -> dict:
+    """metrics.json of pictures (benchmark, subset, foreground, composite MSE); harmonized = composite × factor."""
+    rows = []
+    for benchmark, subset, foreground, mse in pictures:
+        row = {"benchmark": benchmark, "subset": subset, "source": "iharmony4", "foreground": foreground}
+        for side, error in (("composite", mse), ("harmonized", mse * factor)):
+            row |= {f"{side}_mse": error, f"{side}_fmse": 10 * error, f"{side}_psnr": 30, f"{side}_psnr_target_max": 29}
+        rows.append(row | {"harmonized_identity": 1.5, "harmonized_idempotence": 2.5})
+    return {**summarize(pd.DataFrame(rows), EDGES), "size": 64, "steps": 70}
+
+
+IHARMONY = [("iharmony4", "HCOCO", 0.01, 10.0), ("iharmony4", "HCOCO", 0.1, 20.0), ("iharmony4", "HCOCO", 0.02, 30.0),
+            ("iharmony4", "HAdobe5k", 0.5, 100.0), ("iharmony4", "HFlickr", 0.5, 200.0),
+            ("iharmony4", "Hday2night", 0.2, 40.0)]  # fmt: skip
+
+
+def settings(models: dict[str, dict], bins: list[float] = EDGES) -> Settings:
+    raw = yaml.safe_load(Path("params/sample.yaml").read_text())
+    raw["data"] |= {"sources": ["sample", "iharmony4"], "location": "photographs"}
+    raw["synthesize"]["benchmarks"]["iharmony4"] = {"kind": "pairs", "sources": ["iharmony4"]}
+    raw["evaluate"]["foreground_bins"] = bins
+    base = raw["models"]["idih"] | {"tests": []}
+    raw["models"] = {name: base | changes for name, changes in models.items()}
+    return parse(raw)
+
+
+def made(models: dict[str, dict], results: dict[str, dict], pictures: list, bins: list[float] = EDGES) -> dict[str, str]:
+    baselines = {name: result(pictures, 0.9) for name in ("reinhard", "histogram", "poisson")}
+    measured = Measured(settings(models, bins), results, baselines, dict.fromkeys(models, 500))
+    return {name: sheets.markdown(sheet) for name, sheet in foreground_aware.sheets(measured).items()}
+
+
+def row(text: str, method: str, at: int = 0) -> list[str]:
+    """The cells after the first of the `at`-th row of a method."""
+    found = [line for line in text.splitlines() if line.startswith(f"| {method} |")]
+    return [cell.strip() for cell in found[at].strip("|").split("|")][1:]
+
+
+ONE = {"idih": {"benchmarks": ["iharmony4"]}}
+
+
+@pytest.fixture(scope="module")
+def files() -> dict[str, str]:
+    return made(ONE, {"idih": result(IHARMONY, 0.5)}, IHARMONY)
+
+
+def test_all_weighs_every_picture_the_same(files):
+    text = files["foreground-aware-1.md"]
+    assert row(text, "composite")[::3] == ["20.00", "100.00", "200.00", "40.00", "66.67"]  # 400 / 6, not the mean of the four
+    assert row(text, "idih")[::3] == ["10.00", "50.00", "100.00", "20.00", "33.33"]
+    assert row(text, "idih")[1:3] == ["30.00", "29.00"]
+    assert "pictures: HCOCO 3, HAdobe5k 1, HFlickr 1, Hday2night 1." in text
+
+
+def test_the_papers_rows_stand_below_on_its_own_test_sets(files):
+    text = files["foreground-aware-1.md"]
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert len({line.count("|") for line in lines}) == 1
+    methods = [line.split(" | ")[0].strip("| ") for line in lines[2:]]
+    assert methods[:5] == ["composite", "Reinhard transfer", "histogram matching", "Poisson blending", "idih"]
+    assert methods[5:] == [f"*{name}* (paper)" for name in ("composite", *foreground_aware.TABLE_1)]
+    assert row(text, "*iDIH-HRNet-W18* (paper)")[-3:] == ["*22.15*", "–", "*38.24*"]
+    assert row(text, "*iDIH+augs+FN-MSE* (paper)")[:3] == ["*19.30*", "–", "*38.43*"]
+
+
+def test_bins_hold_the_means_of_their_pictures(files):
+    text = files["foreground-aware-2.md"]
+    assert "| 0–5 % MSE ↓ | 0–5 % fMSE ↓ | 5–15 % MSE ↓ |" in text
+    expected = ["20.00", "200.00", "20.00", "200.00", "113.33", "1133.33", "66.67", "666.67"]
+    assert row(text, "composite") == expected
+    assert row(text, "idih")[0] == "10.00"
+    assert row(text, "*iDIH-HRNet-W18* (paper)")[-2:] == ["*22.15*", "*256.34*"]
+
+
+def test_the_ablation_reads_the_models_settings():
+    changes = {
+        "plain": ONE["idih"] | {
+            "architecture": "dih",
+            "augment": {"flip": True, "crop": 1.0, "keep_empty": 0.05},
+            "loss": {"reconstruction": "mse", "normalisation": "equation", "epsilon": 1e-3, "min_area": 100, "perceptual": 0},
+        },
+        "idih": ONE["idih"],
+    }  # fmt: skip
+    text = made(changes, {"plain": result(IHARMONY, 0.8), "idih": result(IHARMONY, 0.5)}, IHARMONY)["foreground-aware-3.md"]
+    trained = ["depth 5, width 32", "70", "16", "64", "500"]
+    assert row(text, "plain (dih)") == ["+", "−", "−", *trained, "53.33", "533.33", "30.00", "29.00", "1.50", "2.50"]
+    assert row(text, "idih")[:3] == ["+", "+", "+"]
+    assert row(text, "composite")[-6:] == ["66.67", "666.67", "30.00", "29.00", "–", "–"]
+    assert row(text, "*iDIH* (paper)", 1)[:3] == ["*+*", "*+*", "*+*"]
+    assert "*iDIH* (paper) | *+* | *+* | *−* |" in text
+    assert len([line for line in text.splitlines() if "(paper)" in line]) == 15
+
+
+def test_other_test_sets_get_tables_of_their_own_and_the_paper_s_stands_apart():
+    drawn = [("hlip", "hlip", 0.1, 8.0), ("hscene", "hscene", 0.4, 300.0)]
+    models = {"idih": {"benchmarks": ["hlip", "hscene"]}, "dih": {"architecture": "dih", "benchmarks": ["hlip"]}}
+    results = {"idih": result(drawn, 0.5), "dih": result(drawn[:1], 0.25)}
+    files = made(models, results, drawn)
+    assert [text.count("(paper)") for text in files.values()] == [7, 6, 15]
+    text = files["foreground-aware-1.md"]
+    parts = text.split("On ")[1:]
+    assert [part.partition(";")[0] for part in parts if ";" in part][:2] == ["hlip, hscene", "hlip"]
+    assert row(parts[0], "idih")[::3] == ["4.00", "150.00", "77.00"]
+    assert row(parts[1], "dih")[::3] == ["2.00"]  # one test set needs no All
+    assert row(parts[1], "composite")[0] == "8.00"
+    apart = text.partition(foreground_aware.APART)[2]
+    assert row(apart, "*iDIH-HRNet-W18* (paper)")[-2:] == ["*22.15*", "*38.24*"]
+
+
+def test_other_bins_are_not_set_against_the_papers():
+    text = made(ONE, {"idih": result(IHARMONY, 0.5)}, IHARMONY, bins=[0.05, 0.15, 0.6, 1.0])["foreground-aware-2.md"]
+    assert "15–60 % MSE ↓" in text
+    assert row(text.partition(foreground_aware.APART)[2], "*DIH* (paper)")[0] == "*18.92*"
+
+
+def test_without_a_model_of_the_paper_the_files_say_so():
+    models = {"sgmmh": {"architecture": "sgmmh-om", "benchmarks": ["iharmony4"]}}
+    for text in made(models, {"sgmmh": result(IHARMONY, 0.5)}, IHARMONY).values():
+        assert text.count("\n") == 3
+        assert "No model of this paper is listed" in text
+
+
+def test_baselines_that_lack_a_test_set_are_named():
+    with pytest.raises(StoreError, match="lacks iharmony4: run `dvc repro baselines`"):
+        made(ONE, {"idih": result(IHARMONY, 0.5)}, [("hlip", "hlip", 0.1, 8.0)])
+
+
+def test_every_paper_s_files_have_names_of_their_own():
+    baselines = {name: result(IHARMONY, 0.9) for name in ("reinhard", "histogram", "poisson")}
+    measured = Measured(settings(ONE), {"idih": result(IHARMONY, 0.5)}, baselines, {"idih": 500})
+    names = [name for made in papers.sheets(measured).values() for name in made]
+    assert len(names) == len(set(names))
+    assert all(name.endswith(".md") for name in names)
+
+
+def test_the_papers_figures_agree_with_each_other():
+    """Where the paper prints a figure twice, in tables 1, 2 and 3, it is the same here."""
+    ablation = {row[:4]: row[5:] for row in foreground_aware.TABLE_3 if row[4] == ""}
+    full = {"DIH+augs+FN-MSE": "DIH", "iDIH+augs+FN-MSE": "iDIH", "iDIH-HRNet-W18": "iDIH-HRNet-W18"}
+    for name, in_ablation in full.items():
+        mse, psnr = foreground_aware.TABLE_1[name][-2:]
+        assert foreground_aware.TABLE_2[name][-2] == mse
+        assert ablation[in_ablation, "+", "+", "+"] == (mse, foreground_aware.TABLE_2[name][-1], psnr)
+    sizes = dict(zip(SUBSETS, (4283, 2160, 828, 133), strict=True))  # §4.1
+    for name, figures in foreground_aware.TABLE_1.items():
+        mean = sum(sizes[subset] * mse for subset, mse in zip(SUBSETS, figures[::2], strict=False)) / sum(sizes.values())
+        assert mean == pytest.approx(figures[-2], rel=0.01), name
+
+
+def test_a_mean_of_means_needs_the_metric_everywhere():
+    parts = [{"count": 1, "composite": {"mse": 4.0, "lpips": 1.0}}, {"count": 3, "composite": {"mse": 8.0}}]
+    assert weighted(parts, "composite") == {"mse": 7.0}
+
+
+def test_bins_are_named_by_their_edges():
+    assert bin_names(EDGES) == list(foreground_aware.BINS)
+    assert [sheets.percent(name) for name in bin_names(EDGES)] == ["0–5 %", "5–15 %", "15–100 %"]
+    assert sheets.percent("HFlickr") == "HFlickr"
