@@ -51,7 +51,7 @@ def fail(message: str) -> None:
 
 @app.command(rich_help_panel=DATA)
 def use(
-    name: Annotated[str, typer.Argument(help="sample (drawn scenes, minutes), photos (real ones, an hour) or paper (a GPU).")],
+    name: Annotated[str, typer.Argument(help="Any of params/: sample (drawn, minutes), photos (real, an hour), paper (a GPU)")],
     photos: Annotated[
         str | None,
         typer.Option(help="Where the official layouts are: a folder, s3://bucket/prefix, https://host/prefix, or `official`."),

@@ -1,0 +1,73 @@
+"""One model learns from every kind of benchmark at once, with crops and flips, and from a pretrained backbone."""
+
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import save_file
+
+from retouch.files import sha256_file
+from retouch.models import create
+from retouch.models.files import load
+from retouch.parsing.stage import parse as pack
+from retouch.settings import Settings, parse
+from retouch.sources import get
+from retouch.store import Scenes
+from retouch.training.data import Mixture
+from retouch.training.fit import train
+
+PARAMS = Path("params/sample.yaml").read_text()
+
+
+def settings(**model) -> Settings:
+    raw = yaml.safe_load(PARAMS)
+    raw["data"]["sample"] = {"train": 24, "test": 6, "size": 64}
+    raw["parse"]["size"] = 32
+    raw["synthesize"]["benchmarks"]["icolor"]["quality"]["structure"] = -1.0
+    raw["models"] = {"m": raw["models"]["idih"] | {"options": {"depth": 3, "width": 4}, "steps": 3, "batch": 8} | model}
+    return parse(raw)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("kinds")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder}/mlflow.db")
+        (folder / "data").mkdir()
+        get("sample").fetch(settings().data, settings().seed, folder / "data" / "sample")
+        pack(settings())
+        yield folder
+
+
+def test_all_kinds_in_one_mixture(folder):
+    kinds = settings(benchmarks=["hscene", "hlip", "icolor", "luminance", "adjust"])
+    learned = {benchmark for benchmark, _ in Mixture(Scenes(Path("scenes/scenes.arrow")), kinds, kinds.models["m"]).learn}
+    assert learned == set(kinds.models["m"].benchmarks)
+    model = load(train(kinds, "m"))
+    assert model.metadata["steps"] == "3"
+    assert all(torch.isfinite(tensor).all() for tensor in model.module.state_dict().values())
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.1])
+def test_a_pretrained_trunk_learns_at_its_own_rate(folder, tmp_path, rate):
+    options = {"depth": 3, "width": 4}
+    torch.manual_seed(1)
+    before = create("idih-lite0", **options)
+    path = tmp_path / "whole.safetensors"
+    save_file(before.state_dict(), path)
+    initial = {"weights": str(path), "sha256": sha256_file(path)}
+    chosen = settings(
+        architecture="idih-lite0", options=options, initial=initial, benchmarks=["hscene"], backbone_rate=rate, ema=0
+    )
+    after = load(train(chosen, "m")).module
+    learning_rate = chosen.models["m"].learning_rate
+
+    def moved(first, second) -> float:
+        return max(float((a - b).detach().abs().max()) for a, b in zip(first, second, strict=True))
+
+    assert moved(before.to_rgb.parameters(), after.to_rgb.parameters()) > 0.5 * learning_rate
+    # Adam moves a weight by about the rate each step
+    assert moved(before.backbone_parameters(), after.backbone_parameters()) <= 3.5 * rate * learning_rate
+    assert (moved(before.backbone_parameters(), after.backbone_parameters()) > 0) == (rate > 0)
