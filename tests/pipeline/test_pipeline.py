@@ -5,9 +5,11 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import warm
 import yaml
 
 ROOT = Path.cwd()
@@ -18,7 +20,7 @@ class Project:
     """A clone of this project with its own Git and DVC repositories, data and registry."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder, self.first = folder, BIN
         tracked = subprocess.run(
             ["git", "ls-files", "--cached", "--others", "--exclude-standard"], check=True, capture_output=True, text=True
         )
@@ -35,7 +37,7 @@ class Project:
         self.run("git", "-c", "user.name=t", "-c", "user.email=t@localhost", "commit", "-qm", "start")
 
     def run(self, *command: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        environment = os.environ | {"PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": str(self.folder / "src")}
+        environment = os.environ | {"PATH": f"{self.first}:{BIN}:{os.environ['PATH']}", "PYTHONPATH": str(self.folder / "src")}
         environment.pop("MLFLOW_TRACKING_URI", None)
         done = subprocess.run(command, cwd=self.folder, env=environment, check=False, capture_output=True, text=True)
         assert done.returncode == code, f"{command}: exit {done.returncode}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
@@ -75,18 +77,21 @@ TINY = {
 
 
 @pytest.fixture(scope="module")
-def by_dvc(tmp_path_factory) -> Project:
+def by_dvc(tmp_path_factory) -> Iterator[Project]:
     project = Project(tmp_path_factory.mktemp("dvc"))
     project.run("retouch", "download")
-    project.run("dvc", "repro")
-    return project
+    with warm.commands() as project.first:
+        project.run("dvc", "repro")
+        yield project
 
 
 @pytest.fixture(scope="module")
 def by_flow(tmp_path_factory) -> Project:
     project = Project(tmp_path_factory.mktemp("flow"))
     project.run("retouch", "download")
-    project.output = project.run("python", "-m", "flows.pipeline").stdout
+    with warm.commands() as project.first:
+        project.output = project.run("python", "-m", "flows.pipeline").stdout
+    project.first = BIN
     return project
 
 

@@ -14,6 +14,7 @@ from retouch.training.checkpoint import Checkpoints
 from retouch.training.data import Mixture, Steps
 from retouch.training.digest import training_digest
 from retouch.training.journal import Journal
+from retouch.training.memory import keep_freed
 
 if TYPE_CHECKING:
     from retouch.training.module import Training
@@ -63,6 +64,7 @@ def _module(settings: Settings, chosen: ModelSettings, mixture: Mixture) -> "Tra
     from retouch.synthesis.recipe import sample_seed
     from retouch.training.module import Training
 
+    keep_freed()
     perceptual = lpips("vgg") if chosen.loss.perceptual else None
     torch.manual_seed(sample_seed(settings.seed, "initial weights", 0))
     model = create(chosen.architecture, **chosen.options)

@@ -74,7 +74,7 @@ class Training(pl.LightningModule):
             for backbone, rate in ((False, 1.0), (True, self.settings.backbone_rate))
         ]
         groups = [group for group in groups if group["params"]]
-        return torch.optim.Adam(groups, lr=self.settings.learning_rate, betas=self.settings.betas)
+        return torch.optim.Adam(groups, lr=self.settings.learning_rate, betas=self.settings.betas, fused=True)
 
     @torch.no_grad()
     def average(self) -> None:
