@@ -151,5 +151,5 @@ def test_pairs_come_as_they_are(frozen):
 def test_a_model_cannot_learn_from_placements():
     raw = retouch_settings.yaml.safe_load(retouch_settings.Path("params/sample.yaml").read_text())
     raw["models"]["idih"]["benchmarks"] = ["art"]
-    with pytest.raises(SettingsError, match=r"models\.idih\.benchmarks names \['art'\]"):
+    with pytest.raises(SettingsError, match=r"models\.idih names \['art'\]"):
         retouch_settings.parse(raw)
