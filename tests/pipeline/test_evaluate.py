@@ -36,6 +36,7 @@ def settings() -> Settings:
         "idle": raw["models"]["sgmmh-om"] | {"benchmarks": ["hscene", "hlip"], "options": options},
         "idih": raw["models"]["idih"] | {"benchmarks": ["hlip"], "options": options},
     }
+    raw["models"]["idih"]["augment"]["crop"] = 0.5
     raw["evaluate"] |= {"batch": 4, "pictures": 3}
     return parse(raw)
 
