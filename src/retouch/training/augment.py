@@ -46,7 +46,8 @@ def _boxes(mask: Tensor, settings: AugmentSettings, generator: Generator) -> tup
     """Half sizes and centres (x, y) of one box a picture, in units where the picture is [−1, 1]²."""
     count = len(mask)
     area = torch.empty(count, TRIES).uniform_(settings.crop, 1, generator=generator)
-    aspect = torch.empty(count, TRIES).uniform_(-math.log(ASPECT), math.log(ASPECT), generator=generator).exp()
+    widest = (-area.log()).clamp_max(math.log(ASPECT))  # beyond, a side would be longer than the picture's
+    aspect = (widest * torch.empty(count, TRIES).uniform_(-1, 1, generator=generator)).exp()
     scale = torch.stack([(area * aspect).sqrt(), (area / aspect).sqrt()], dim=2).clamp_max(1)
     shift = (1 - scale) * torch.empty(count, TRIES, 2).uniform_(-1, 1, generator=generator)
     filled = _foreground(mask.cpu(), scale, shift) >= EMPTY
