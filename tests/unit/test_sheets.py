@@ -98,10 +98,10 @@ def test_the_ablation_reads_the_models_settings():
             "augment": {"flip": True, "crop": 1.0, "keep_empty": 0.05},
             "loss": {"reconstruction": "mse", "normalisation": "equation", "epsilon": 1e-3, "min_area": 100, "perceptual": 0},
         },
-        "idih": ONE["idih"],
+        "idih": ONE["idih"] | {"augment": {"flip": True, "crop": 0.5, "keep_empty": 0.05}},
     }  # fmt: skip
     text = made(changes, {"plain": result(IHARMONY, 0.8), "idih": result(IHARMONY, 0.5)}, IHARMONY)["foreground-aware-3.md"]
-    trained = ["depth 5, width 32", "70", "16", "64", "500"]
+    trained = ["depth 5, width 32, magnitude 0.33", "70", "16", "64", "500"]
     assert row(text, "plain (dih)") == ["+", "−", "−", *trained, "53.33", "533.33", "30.00", "29.00", "1.50", "2.50"]
     assert row(text, "idih")[:3] == ["+", "+", "+"]
     assert row(text, "composite")[-6:] == ["66.67", "666.67", "30.00", "29.00", "–", "–"]
