@@ -1,6 +1,8 @@
 """Fixtures that every tier uses. Tests run from the project's root and write only to their own temporary folders."""
 
 import os
+import sys
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -19,3 +21,11 @@ settings.load_profile("retouch")
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def own_code() -> Iterator[None]:
+    """MLflow puts a model's own copy of this package on the path; processes that start later must not find it."""
+    before = sys.path.copy()
+    yield
+    sys.path[:] = before

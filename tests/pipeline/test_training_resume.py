@@ -1,9 +1,10 @@
 """A training killed by SIGKILL gives, taken up again, the very file that an uninterrupted one gives."""
 
 import json
-import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -13,14 +14,24 @@ import torch
 import yaml
 
 from retouch.errors import SourceError
-from retouch.settings import load, parse
+from retouch.settings import parse
 from retouch.store import Scenes
-from retouch.training import fit
 from retouch.training.checkpoint import Checkpoints
 from retouch.training.data import Mixture, Steps
 
 STEPS = 24
-LIBRARIES = ["lightning.pytorch", "mlflow.tracking", "torch"]
+CODE = """
+import sys, time
+from pathlib import Path
+from retouch.settings import load
+from retouch.training import checkpoint, fit
+slow, save = float(sys.argv[1]), checkpoint.Checkpoints.save
+def slowly(self, step, state):
+    save(self, step, state)
+    time.sleep(slow)
+checkpoint.Checkpoints.save = slowly
+fit.train(load(), "sgmmh-om")
+"""
 
 
 def settings_dict(path: Path = Path("params/sample.yaml")) -> dict:
@@ -51,56 +62,37 @@ def scenes(tmp_path_factory) -> Path:
     return path
 
 
-def project(folder: Path, scenes: Path) -> Path:
+def project(folder: Path, scenes: Path) -> dict[str, str]:
     (folder / "scenes").mkdir(parents=True)
     (folder / "scenes" / "scenes.arrow").symlink_to(scenes)
     (folder / "params.yaml").write_text(yaml.safe_dump(settings_dict()))
-    return folder
+    return os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db", "OMP_NUM_THREADS": "1"}
 
 
-def train(folder: Path, slow: float) -> None:
-    """In a process of its own: the training of `folder`, resting after each state; what it prints goes to a file."""
-    with (folder / "output").open("w") as output:
-        os.dup2(output.fileno(), 1)
-        os.dup2(output.fileno(), 2)
-    os.chdir(folder)
-    os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{folder}/mlflow.db"
-    torch.set_num_threads(1)
-    save = Checkpoints.save
-
-    def slowly(self: Checkpoints, step: int, state: dict) -> None:
-        save(self, step, state)
-        time.sleep(slow)
-
-    Checkpoints.save = slowly
-    fit.train(load(), "sgmmh-om")
+def run(folder: Path, environment: dict[str, str], slow: float = 0) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", CODE, str(slow)]
+    return subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def test_killed_and_taken_up_again_it_ends_with_the_same_bytes(scenes, tmp_path):
-    processes = multiprocessing.get_context("forkserver")
-    processes.set_forkserver_preload(LIBRARIES)  # imported once, not by each of the three
-    whole = processes.Process(target=train, args=(project(tmp_path / "whole", scenes), 0))
+    plain = project(tmp_path / "whole", scenes)
     torn = project(tmp_path / "torn", scenes)
-    victim = processes.Process(target=train, args=(torn, 1))
-    states = torn / ".checkpoints" / "sgmmh-om"
-    whole.start()
-    victim.start()
+    whole = run(tmp_path / "whole", plain)
+    victim = run(tmp_path / "torn", torn, slow=1.0)
+    states = tmp_path / "torn" / ".checkpoints" / "sgmmh-om"
     deadline = time.monotonic() + 240
     while len(list(states.glob("*/*.pt"))) < 2:
         assert time.monotonic() < deadline, "no state was written"
-        assert victim.is_alive(), (torn / "output").read_text()
+        assert victim.poll() is None, victim.stdout.read()
         time.sleep(0.05)
-    victim.kill()
-    victim.join()
+    victim.send_signal(signal.SIGKILL)
+    victim.wait()
     left = sorted(states.glob("*/*.pt"))
     left[-1].write_bytes(left[-1].read_bytes()[:1000])  # as if the disk had lost its end
     (left[-1].parent / ".00000099.pt.1.partial").write_bytes(b"half")
-    again = processes.Process(target=train, args=(torn, 0))
-    again.start()
-    for process in (again, whole):
-        process.join()
-    output = (torn / "output").read_text()
-    assert (again.exitcode, whole.exitcode, victim.exitcode) == (0, 0, -signal.SIGKILL), output
+    again = run(tmp_path / "torn", torn)
+    output, expected = again.communicate()[0], whole.communicate()[0]
+    assert (again.returncode, whole.returncode) == (0, 0), output + expected
     assert "is damaged" in output
     for name in ("model.safetensors", "curves.csv"):
         one, other = (tmp_path / which / "artifacts" / "sgmmh-om" / name for which in ("whole", "torn"))
