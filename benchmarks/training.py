@@ -91,7 +91,7 @@ def plain(name: str, chosen: Chosen) -> Work:
 
     def step() -> float:
         optimizer.zero_grad()
-        loss = objective(model.loss, network(given).image, given["real"], given["mask"])
+        loss = objective(model.loss, network(given), given["real"], given["mask"])
         loss.backward()
         optimizer.step()
         return float(loss.detach())

@@ -1,4 +1,4 @@
-"""Colour spaces on batches: sRGB ↔ linear light, sRGB ↔ CIE Lab (D65), Lab ↔ OpenCV's 8-bit Lab codes.
+"""Colour spaces on batches: sRGB ↔ linear light, sRGB ↔ CIE Lab (D65), Lab ↔ OpenCV's 8-bit Lab codes, RGB ↔ HLS.
 
 Tensors are N×3×H×W (any leading dimensions, the channels third from the end). Everything is differentiable, with finite
 gradients everywhere, black and out-of-gamut colours included.
@@ -68,3 +68,24 @@ def codes_to_lab(codes: Tensor) -> Tensor:
     """OpenCV's 8-bit Lab codes (0–255, as floats) → CIE Lab."""
     lightness, colour = codes.split((1, 2), dim=-3)
     return torch.cat([lightness / 2.55, colour - 128], dim=-3)
+
+
+def rgb_to_hls(rgb: Tensor) -> Tensor:
+    """RGB in [0, 1] → hue (a share of the circle, red at 0), lightness and saturation, all in [0, 1]; greys have hue 0."""
+    top, bottom = rgb.amax(-3, keepdim=True), rgb.amin(-3, keepdim=True)
+    lightness, chroma = (top + bottom) / 2, top - bottom
+    spread = torch.where(chroma > 0, chroma, 1)
+    red, green, blue = rgb.split(1, dim=-3)
+    sector = torch.where(
+        top == red, (green - blue) / spread, torch.where(top == green, (blue - red) / spread + 2, (red - green) / spread + 4)
+    )
+    room = 1 - (2 * lightness - 1).abs()
+    return torch.cat([sector / 6 % 1, lightness, chroma / torch.where(room > 0, room, 1)], dim=-3)
+
+
+def hls_to_rgb(hls: Tensor) -> Tensor:
+    """Hue (taken modulo 1), lightness and saturation → RGB, in [0, 1] where lightness and saturation are."""
+    hue, lightness, saturation = hls.split(1, dim=-3)
+    chroma = saturation * (1 - (2 * lightness - 1).abs())
+    turned = (hue * 6 + torch.tensor([0.0, 4.0, 2.0], device=hls.device, dtype=hls.dtype).view(3, 1, 1)) % 6
+    return lightness + chroma * (((turned - 3).abs() - 1).clamp(0, 1) - 0.5)

@@ -3,8 +3,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from retouch.models.base import Result
 from retouch.presets import use
-from retouch.training.losses import charbonnier, foreground_mse, objective
+from retouch.training.losses import charbonnier, foreground_mse, objective, total_variation
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +47,12 @@ def test_the_reference_measures_in_imagenet_deviations_and_over_the_channels(los
     fn, plain = (
         loss_settings.model_copy(update={"normalisation": "reference", "reconstruction": name}) for name in ("fn-mse", "mse")
     )
-    assert objective(fn, image, real, mask) == pytest.approx(float(foreground_mse(*scaled, mask, fn.min_area) / 3), rel=1e-5)
-    assert objective(plain, image, real, mask) == pytest.approx(float((scaled[0] - scaled[1]).square().mean()), rel=1e-5)
+    assert objective(fn, Result(image), real, mask) == pytest.approx(
+        float(foreground_mse(*scaled, mask, fn.min_area) / 3), rel=1e-5
+    )
+    assert objective(plain, Result(image), real, mask) == pytest.approx(
+        float((scaled[0] - scaled[1]).square().mean()), rel=1e-5
+    )
 
 
 def test_tiny_foregrounds_are_held_back_by_the_least_area():
@@ -66,8 +71,30 @@ def test_the_perceptual_term_is_weighted_and_has_a_gradient(loss_settings):
     def distance(a, b):
         return (a - b).abs().mean(dim=(1, 2, 3))
 
-    plain = objective(loss_settings, image, real, mask)
-    both = objective(weighted, image, real, mask, distance)
+    plain = objective(loss_settings, Result(image), real, mask)
+    both = objective(weighted, Result(image), real, mask, distance)
     assert (both - plain).item() == pytest.approx(2 * distance(image, real).mean().item(), rel=1e-5)
     gradient = torch.autograd.grad(both - plain, image)[0]
     assert gradient.abs().sum() > 0
+
+
+def test_sparsity_and_smoothness_are_of_the_deviation_from_what_changes_nothing(loss_settings):
+    image, real, mask = pictures()
+    neutral = torch.tensor([0.0, 1.0]).view(1, 2, 1, 1)
+    masks = neutral.repeat(2, 1, 20, 20)
+    masks[:, 1, :10] = 1.5
+    result = Result(image, operator_masks=masks)
+    plain = objective(loss_settings, result, real, mask, neutral=neutral)
+    sparse = objective(loss_settings.model_copy(update={"sparsity": 2.0}), result, real, mask, neutral=neutral)
+    smooth = objective(loss_settings.model_copy(update={"smoothness": 2.0}), result, real, mask, neutral=neutral)
+    assert (sparse - plain).item() == pytest.approx(2 * 0.5 / 4, rel=1e-4)
+    assert (smooth - plain).item() == pytest.approx(2 * 0.5 / (2 * 19), rel=1e-3)
+    assert total_variation(neutral.expand(2, 2, 5, 5)) == 0
+
+
+def test_a_found_mask_learns_by_cross_entropy(loss_settings):
+    image, real, mask = pictures()
+    weighted = loss_settings.model_copy(update={"mask": 0.5})
+    plain = objective(loss_settings, Result(image), real, mask)
+    for found, expected in ((torch.full_like(mask, 0.5), 0.5 * 0.6931), (mask, 0.0)):
+        assert (objective(weighted, Result(image, mask=found), real, mask) - plain).item() == pytest.approx(expected, abs=1e-4)

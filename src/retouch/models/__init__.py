@@ -34,6 +34,10 @@ def _s2am(**options: Any) -> Architecture:
     return Architecture("retouch.models.s2am:S2AM", IDIH, MASK_GIVEN, options)
 
 
+def _sgmmh(task: str = NO_MASK, **options: Any) -> Architecture:
+    return Architecture("retouch.models.sgmmh:SgMMH", SGMMH, task, options)
+
+
 def _classical(name: str) -> Architecture:
     return Architecture(f"retouch.models.classical:{name}", None, MASK_GIVEN, trainable=False)
 
@@ -51,7 +55,17 @@ ARCHITECTURES = {
     "issam": _s2am(width=32, middle=0.5, blend=True, magnitude=1.0),
     "s2am-hrnet18s": _s2am(backbone="hrnet_w18_small_v2"),
     "s2am-hrnet18": _s2am(backbone="hrnet_w18"),
-    "sgmmh-om": Architecture("retouch.models.sgmmh:SgMMH", SGMMH, NO_MASK),
+    "sgmmh-rgb": _sgmmh(output="rgb"),
+    "sgmmh-om": _sgmmh(),
+    "sgmmh-om-add": _sgmmh(operators=("add",)),
+    "sgmmh-om-hls": _sgmmh(space="hls"),
+    "sgmmh-om-idih": _sgmmh(backbone="idih"),
+    "sgmmh-om-ht": _sgmmh(backbone="ht"),
+    "ht-rgb": _sgmmh(MASK_GIVEN, backbone="ht", mask_input=True, output="rgb"),
+    "ht-om": _sgmmh(MASK_GIVEN, backbone="ht", mask_input=True),
+    "ht-om-hls": _sgmmh(MASK_GIVEN, backbone="ht", mask_input=True, space="hls"),
+    "ht-om-hls-add": _sgmmh(MASK_GIVEN, backbone="ht", mask_input=True, space="hls", operators=("add",)),
+    "two-stage": Architecture("retouch.models.two_stage:TwoStage", SGMMH, NO_MASK),
     "identity": _classical("identity"),
     "reinhard": _classical("reinhard"),
     "histogram": _classical("histogram"),

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
+    from retouch.models.retoucher import Retoucher
     from retouch.models.trunks import Trunk
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # iDIH §4.2
@@ -21,12 +22,15 @@ class Result:
     image: Tensor
     operator_masks: Tensor | None = None  # N×K×H×W
     attention: Tensor | None = None  # N×1×H×W: the share of the network's own colours
+    mask: Tensor | None = None  # N×1×H×W in [0, 1]: the foreground, from networks that look for it
 
 
 class Model(nn.Module):
     """A harmonizer: `forward({"composite": N×3×H×W in [0, 1], "mask": N×1×H×W})` → Result, at any H and W."""
 
-    needs_mask: ClassVar[bool] = True
+    needs_mask: bool = True
+    retouch: "Retoucher"
+    """What applies the operator masks, of models that predict such."""
 
     def trunk(self) -> "Trunk | None":
         """The part that ImageNet weights are for; none by default."""
@@ -56,3 +60,16 @@ def pad_to_multiple(image: Tensor, multiple: int, least: int) -> Tensor:
 def crop(image: Tensor, like: Tensor) -> Tensor:
     """Take off what `pad_to_multiple` added to `like`."""
     return image[..., : like.shape[-2], : like.shape[-1]]
+
+
+def draw(model: nn.Module, magnitude: float, but: nn.Module | None = None) -> None:
+    """Draw weights anew as iDIH does, all but those of `but`: normal, variance `magnitude` over the mean of fan-in and fan-out.
+
+    Biases become 0.
+    """
+    kept = set() if but is None else set(but.modules())
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear) and module not in kept:
+            nn.init.xavier_normal_(module.weight, gain=magnitude**0.5)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)

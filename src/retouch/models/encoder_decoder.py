@@ -68,13 +68,3 @@ class EncoderDecoder(Model, ABC):
     def joined(self, where: Literal["encoder", "decoder"], level: int, features: Tensor, levels: dict[int, Tensor]) -> Tensor:
         """A block's input with the semantic features that enter there."""
         return torch.cat([features, levels[level]], dim=1) if self.extra(where, level) else features
-
-    def draw(self, magnitude: float) -> None:
-        """Draw all weights but the trunk's anew: normal, variance `magnitude` over the mean of fan-in and fan-out; biases 0."""
-        trunk = self.trunk()
-        kept = set() if trunk is None else set(trunk.modules())
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear) and module not in kept:
-                nn.init.xavier_normal_(module.weight, gain=magnitude**0.5)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)

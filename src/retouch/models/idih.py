@@ -3,11 +3,17 @@
 Sofiiuk, Popenova, Konushin: Foreground-aware Semantic Representations for Image Harmonization, §3.1, equation 1.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal
 
 from torch import Tensor, nn
 
+from retouch.models.base import draw
 from retouch.models.encoder_decoder import EncoderDecoder
+
+Where = Literal["encoder", "decoder"]
+Extra = Callable[[Where, int], int]
+Join = Callable[[Where, int, Tensor], Tensor]
 
 
 class IDIH(EncoderDecoder):
@@ -15,7 +21,7 @@ class IDIH(EncoderDecoder):
 
     `width` channels after the first block, doubling every second block up to 8·width; depth 7 and width 64 at 256 px are the
     paper's, depth 8 with `downsize=2` at 512 px. `attention=False` and `norm_from=0` make DIH, which redraws the whole picture.
-    `magnitude` is that of the initial weights (`EncoderDecoder.draw`).
+    `magnitude` is that of the initial weights (`base.draw`).
     """
 
     def __init__(
@@ -29,31 +35,48 @@ class IDIH(EncoderDecoder):
         **semantics: Any,
     ) -> None:
         super().__init__(depth, width // 2, attention, backbone, semantics)
-        channels = [width * min(2 ** (block // 2), 8) for block in range(depth)]
-        self.encoder = nn.ModuleList(
-            _down(before + self.extra("encoder", block), after, norm=norm_from <= block, padding=int(block < depth - 1))
-            for block, (before, after) in enumerate(zip([4, *channels], channels, strict=False))
-        )
-        outs = [*reversed(channels[:-1]), width // 2]
-        self.decoder = nn.ModuleList(
-            _up(before + self.extra("decoder", depth - block), after, padding=int(block > 0))
-            for block, (before, after) in enumerate(zip([channels[-1], *outs], outs, strict=False))
-        )
-        self.draw(magnitude)
+        self.ladder = Ladder(4, depth, width, norm_from, self.extra)
+        draw(self, magnitude, self.trunk())
 
     def padding(self) -> tuple[int, int]:
         """The innermost block takes 4×4 at least."""
-        return 2**self.depth, 2 ** (self.depth + 1)
+        return self.ladder.multiple, self.ladder.least
 
     def features(self, given: Tensor, levels: dict[int, Tensor]) -> Tensor:
+        """Down and up, with the semantic features where they enter."""
+        return self.ladder(given, lambda where, level, features: self.joined(where, level, features, levels))
+
+
+class Ladder(nn.Module):
+    """Encoder and mirrored decoder: N×inputs×H×W → N×(width/2)×H×W.
+
+    `extra(where, level)` says how many channels `join`, given in the forward pass, adds to the input of a block.
+    H and W are multiples of `multiple`, and `least` at least.
+    """
+
+    def __init__(self, inputs: int, depth: int, width: int, norm_from: int, extra: Extra = lambda where, level: 0) -> None:
+        super().__init__()
+        self.depth, self.multiple, self.least = depth, 2**depth, 2 ** (depth + 1)
+        channels = [width * min(2 ** (block // 2), 8) for block in range(depth)]
+        self.encoder = nn.ModuleList(
+            _down(before + extra("encoder", block), after, norm=norm_from <= block, padding=int(block < depth - 1))
+            for block, (before, after) in enumerate(zip([inputs, *channels], channels, strict=False))
+        )
+        outs = [*reversed(channels[:-1]), width // 2]
+        self.decoder = nn.ModuleList(
+            _up(before + extra("decoder", depth - block), after, padding=int(block > 0))
+            for block, (before, after) in enumerate(zip([channels[-1], *outs], outs, strict=False))
+        )
+
+    def forward(self, given: Tensor, join: Join = lambda where, level, features: features) -> Tensor:
         """Down, keeping each block's output but the last for its mirror image, and up."""
         features, skips = given, []
         for level, block in enumerate(self.encoder):
-            features = block(self.joined("encoder", level, features, levels))
+            features = block(join("encoder", level, features))
             skips.append(features)
         skips.pop()
         for number, block in enumerate(self.decoder):
-            features = block(self.joined("decoder", self.depth - number, features, levels))
+            features = block(join("decoder", self.depth - number, features))
             if skips:
                 features = features + skips.pop()
         return features

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from retouch.models.attention import SpatialSeparatedAttention
+from retouch.models.base import draw
 from retouch.models.encoder_decoder import EncoderDecoder
 
 
@@ -48,7 +49,7 @@ class S2AM(EncoderDecoder):
             for level in range(depth - 1, 0, -1)
         )
         self.pool = nn.MaxPool2d(2)
-        self.draw(magnitude)
+        draw(self, magnitude, self.trunk())
 
     def padding(self) -> tuple[int, int]:
         """The last level does not pool."""

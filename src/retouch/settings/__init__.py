@@ -24,6 +24,7 @@ from retouch.settings.benchmarks import (
     TransferSettings,
 )
 from retouch.settings.sections import (
+    AdversarialSettings,
     AugmentSettings,
     DataSettings,
     EvaluateSettings,
@@ -41,6 +42,7 @@ from retouch.settings.sections import (
 
 __all__ = [
     "PARAMS",
+    "AdversarialSettings",
     "AugmentSettings",
     "BenchmarkSettings",
     "DataSettings",

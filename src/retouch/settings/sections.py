@@ -69,6 +69,9 @@ class TrainSettings(Section):
     sample_every: Positive  # steps between sample pictures and validation
 
 
+Weight = Annotated[float, Field(ge=0)]
+
+
 class LossSettings(Section):
     """The objective of one model."""
 
@@ -76,7 +79,21 @@ class LossSettings(Section):
     normalisation: Literal["equation", "reference"]  # MSE and FN-MSE: as written, or as iDIH's code (in ImageNet units, ÷ 3)
     epsilon: Annotated[float, Field(gt=0)]  # Charbonnier's ε (Sg-MMH equation 3)
     min_area: Annotated[float, Field(gt=0)]  # FN-MSE's A_min, px (iDIH equation 2)
-    perceptual: Annotated[float, Field(ge=0)]  # weight of LPIPS-VGG (Sg-MMH equation 4); 0 = off
+    perceptual: Weight  # of LPIPS (Sg-MMH equation 4); this and all further weights: 0 = off
+    perceptual_backbone: Literal["vgg", "alex"]
+    sparsity: Weight  # of the operator masks' mean deviation from what changes nothing
+    smoothness: Weight  # of their total variation
+    mask: Weight  # of the cross entropy of the mask, in networks that look for it
+
+
+class AdversarialSettings(Section):
+    """A second phase of training, with a discriminator (Sg-MMH §3.4, §4.1)."""
+
+    weight: Weight  # of the generator's adversarial loss (γ in equation 7)
+    width: Positive  # channels after the discriminator's first convolution
+    begin: Annotated[float, Field(ge=0, lt=1)]  # share of the steps after which it begins
+    learning_rate: Annotated[float, Field(gt=0)]  # of both networks, from then on
+    milestones: list[float]  # shares of the second phase
 
 
 class AugmentSettings(Section):
@@ -110,6 +127,7 @@ class ModelSettings(Section):
     tests: list[str]  # benchmarks that it is tested on besides
     augment: AugmentSettings
     loss: LossSettings
+    adversarial: AdversarialSettings | None
     learning_rate: Annotated[float, Field(gt=0)]
     backbone_rate: Annotated[float, Field(ge=0)]  # times that for a pretrained backbone; 0 keeps its weights
     betas: Range  # Adam's
@@ -132,6 +150,7 @@ class EvaluateSettings(Section):
     batch: Positive
     lpips: Literal["vgg", "alex"] | None
     foreground_bins: list[float]  # upper edges of the bins of foreground ratio
+    mask_threshold: Annotated[float, Field(gt=0)]  # operator masks further than this from neutral say: changed here (for IoU)
     pictures: Positive  # rows of the picture grid
 
 

@@ -60,19 +60,21 @@ def train(
 def _module(settings: Settings, chosen: ModelSettings, mixture: Mixture) -> "Training":
     import torch
 
+    from retouch.models.discriminator import PatchDiscriminator
     from retouch.models.perceptual import lpips
     from retouch.synthesis.recipe import sample_seed
     from retouch.training.module import Training
 
     keep_freed()
-    perceptual = lpips("vgg") if chosen.loss.perceptual else None
+    perceptual = lpips(chosen.loss.perceptual_backbone) if chosen.loss.perceptual else None
     torch.manual_seed(sample_seed(settings.seed, "initial weights", 0))
     model = create(chosen.architecture, **chosen.options)
     if chosen.initial is not None:
         from retouch.models.initial import initialize
 
         initialize(model, chosen.initial)
-    module = Training(model, chosen, mixture, settings.seed, perceptual)
+    discriminator = PatchDiscriminator(chosen.adversarial.width) if chosen.adversarial else None
+    module = Training(model, chosen, mixture, settings.seed, perceptual, discriminator)
     if settings.train.compile:
         module.model.compile()
     return module
@@ -102,6 +104,8 @@ def _fit(
     trainer = pl.Trainer(
         accelerator=settings.train.accelerator,
         devices=settings.train.devices,
+        # the discriminator has no part in the first phase
+        strategy="ddp_find_unused_parameters_true" if chosen.adversarial and settings.train.devices != 1 else "auto",
         precision=settings.train.precision,  # type: ignore[arg-type]
         max_steps=chosen.steps - module.first_step,
         callbacks=[_habits()(settings, chosen, watched, states, journal, state)],

@@ -61,8 +61,11 @@ class Journal:
         columns = [to_uint8(made.composite), to_uint8(result.image), to_uint8(made.real), to_uint8(made.mask)]
         if result.attention is not None:
             columns.append(to_uint8(result.attention))
-        if result.operator_masks is not None:
-            columns += [to_uint8(result.operator_masks[:, i : i + 1] + 0.5) for i in (0, 2, 4)]
+        if result.mask is not None:
+            columns.append(to_uint8(result.mask))
+        if result.operator_masks is not None:  # the first operator's, around grey
+            each = result.operator_masks.shape[1] // 3
+            columns += [to_uint8(result.operator_masks[:, i * each : i * each + 1] + 0.5) for i in range(3)]
         sheet = contact_sheet([[np.asarray(column[i]) for column in columns] for i in range(min(SHOWN, len(columns[0])))])
         self._tell(lambda run: tracking.log_picture(run, f"samples/{step:06d}", sheet))
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from retouch.models.base import IMAGENET_STD
+from retouch.models.base import IMAGENET_STD, Result
 from retouch.settings import LossSettings
 
 Distance = Callable[[Tensor, Tensor], Tensor]
@@ -46,9 +46,38 @@ def reconstruction(settings: LossSettings, image: Tensor, real: Tensor, mask: Te
     return torch.nn.functional.mse_loss(image, real)
 
 
-def objective(settings: LossSettings, image: Tensor, real: Tensor, mask: Tensor, perceptual: Distance | None = None) -> Tensor:
-    """Reconstruction plus the weighted perceptual distance (Sg-MMH equation 7 without its adversarial term)."""
-    loss = reconstruction(settings, image, real, mask)
+def found_mask(found: Tensor, mask: Tensor) -> Tensor:
+    """Cross entropy of a mask in [0, 1] that a network found and the true one, N×1×H×W each."""
+    found = found.float().clamp(1e-6, 1 - 1e-6)
+    return -(mask * found.log() + (1 - mask) * (1 - found).log()).mean()
+
+
+def total_variation(values: Tensor) -> Tensor:
+    """Mean absolute step from a pixel to the next, of N×K×H×W."""
+    return (values[..., 1:, :] - values[..., :-1, :]).abs().mean() + (values[..., 1:] - values[..., :-1]).abs().mean()
+
+
+def objective(
+    settings: LossSettings,
+    result: Result,
+    real: Tensor,
+    mask: Tensor,
+    perceptual: Distance | None = None,
+    neutral: Tensor | None = None,
+) -> Tensor:
+    """Equation 7 of Sg-MMH without its adversarial term: reconstruction, and the weighted rest.
+
+    `neutral` holds the operator masks that change nothing, of networks that predict such.
+    """
+    loss = reconstruction(settings, result.image, real, mask)
     if perceptual is not None:
-        loss = loss + settings.perceptual * perceptual(image, real).mean()
+        loss = loss + settings.perceptual * perceptual(result.image, real).mean()
+    if settings.mask and result.mask is not None:
+        loss = loss + settings.mask * found_mask(result.mask, mask)
+    if result.operator_masks is not None and neutral is not None:
+        deviation = result.operator_masks - neutral
+        if settings.sparsity:
+            loss = loss + settings.sparsity * deviation.abs().mean()
+        if settings.smoothness:
+            loss = loss + settings.smoothness * total_variation(deviation)
     return loss

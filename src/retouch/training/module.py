@@ -9,10 +9,12 @@ from torch import Tensor
 
 from retouch.errors import RetouchError
 from retouch.models.base import Model, Result
+from retouch.models.discriminator import PatchDiscriminator
 from retouch.settings import ModelSettings
 from retouch.synthesis import Batch
 from retouch.synthesis.benchmarks import Loaded
 from retouch.synthesis.recipe import sample_seed
+from retouch.training.adversarial import adversarial
 from retouch.training.augment import augment
 from retouch.training.data import Mixture
 from retouch.training.losses import Distance, objective
@@ -20,18 +22,26 @@ from retouch.training.losses import Distance, objective
 
 class Training(pl.LightningModule):
     """One model learning to undo perturbations. `averaged` holds the moving average of its weights (the model itself without).
+    With a discriminator there is a second phase, in which it learns beside the model (Sg-MMH §4.1).
 
     All that is random in step s comes from hash(seed, s): a training that is taken up at s goes on as if never stopped.
     """
 
     def __init__(
-        self, model: Model, settings: ModelSettings, mixture: Mixture, seed: int, perceptual: Distance | None = None
+        self,
+        model: Model,
+        settings: ModelSettings,
+        mixture: Mixture,
+        seed: int,
+        perceptual: Distance | None = None,
+        discriminator: PatchDiscriminator | None = None,
     ) -> None:
         super().__init__()
         self.model = model.to(memory_format=torch.channels_last)
         self.averaged = copy.deepcopy(model).requires_grad_(False).eval() if settings.ema else model
         self.settings, self.mixture, self.seed = settings, mixture, seed
         self.first_step = 0
+        self.discriminator = discriminator
         self._perceptual = [perceptual]  # in a list, so that its weights are no part of the state
 
     @property
@@ -49,7 +59,11 @@ class Training(pl.LightningModule):
         made = augment(made, self.settings.augment, drawn)
         result: Result = self.model(model_input(made))
         perceptual = self._perceptual[0]
-        loss = objective(self.settings.loss, result.image, made.real, made.mask, perceptual)
+        neutral = None if result.operator_masks is None else self.model.retouch.neutral
+        loss = objective(self.settings.loss, result, made.real, made.mask, perceptual, neutral)
+        if self.discriminator is not None and self.settings.adversarial is not None and self._adversarial(batch["step"]):
+            generator, discriminator = adversarial(self.discriminator, result.image, made.real)
+            loss = loss + self.settings.adversarial.weight * generator + discriminator
         if not torch.isfinite(loss):
             raise RetouchError(
                 f"the loss is {float(loss)} at step {batch['step']}: lower models.*.learning_rate "
@@ -62,9 +76,19 @@ class Training(pl.LightningModule):
         return batch
 
     def learning_rate(self, step: int) -> float:
-        """The rate at a step: multiplied by gamma at each milestone, a share of all steps."""
-        passed = sum(step >= share * self.settings.steps for share in self.settings.milestones)
-        return self.settings.learning_rate * self.settings.gamma**passed
+        """The rate at a step: multiplied by gamma at each milestone, a share of all steps, or of those of its phase."""
+        rate, milestones, begin, end = self.settings.learning_rate, self.settings.milestones, 0.0, float(self.settings.steps)
+        second = self.settings.adversarial
+        if second is not None and self._adversarial(step):
+            rate, milestones, begin = second.learning_rate, second.milestones, second.begin * end
+        elif second is not None:
+            end = second.begin * end
+        passed = sum(step >= begin + share * (end - begin) for share in milestones)
+        return rate * self.settings.gamma**passed
+
+    def _adversarial(self, step: int) -> bool:
+        second = self.settings.adversarial
+        return second is not None and step >= second.begin * self.settings.steps
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam, with the betas of the settings; a pretrained backbone learns at a rate of its own (iDIH §4.2)."""
@@ -73,6 +97,8 @@ class Training(pl.LightningModule):
             {"params": [p for p in self.model.parameters() if (id(p) in slow) is backbone], "rate": rate}
             for backbone, rate in ((False, 1.0), (True, self.settings.backbone_rate))
         ]
+        if self.discriminator is not None:
+            groups.append({"params": list(self.discriminator.parameters()), "rate": 1.0})
         groups = [group for group in groups if group["params"]]
         return torch.optim.Adam(groups, lr=self.settings.learning_rate, betas=self.settings.betas, fused=True)
 
