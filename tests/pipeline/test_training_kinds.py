@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 import yaml
@@ -9,19 +10,24 @@ from safetensors.torch import save_file
 
 from retouch.files import sha256_file
 from retouch.models import create
+from retouch.models.discriminator import PatchDiscriminator
 from retouch.models.files import load
+from retouch.models.perceptual import available
 from retouch.parsing.stage import parse as pack
 from retouch.settings import Settings, parse
 from retouch.sources import get
 from retouch.store import Scenes
 from retouch.training.data import Mixture
 from retouch.training.fit import train
+from retouch.training.module import Training
 
+ROOT = Path.cwd()
 PARAMS = Path("params/sample.yaml").read_text()
 
 
 def settings(**model) -> Settings:
     raw = yaml.safe_load(PARAMS)
+    raw["train"]["log_every"] = 1
     raw["data"]["sample"] = {"train": 24, "test": 6, "size": 64}
     raw["parse"]["size"] = 32
     raw["synthesize"]["benchmarks"]["icolor"]["quality"]["structure"] = -1.0
@@ -71,3 +77,45 @@ def test_a_pretrained_trunk_learns_at_its_own_rate(folder, tmp_path, rate):
     # Adam moves a weight by about the rate each step
     assert moved(before.backbone_parameters(), after.backbone_parameters()) <= 3.5 * rate * learning_rate
     assert (moved(before.backbone_parameters(), after.backbone_parameters()) > 0) == (rate > 0)
+
+
+def losses(chosen: Settings) -> list[float]:
+    train(chosen, "m")
+    return pd.read_csv("artifacts/m/curves.csv")["loss"].tolist()
+
+
+def test_a_second_phase_begins_where_training_without_it_ends(folder):
+    second = {"weight": 0.005, "width": 4, "begin": 0.5, "learning_rate": 1e-4, "milestones": [0.5]}
+    om = {"architecture": "sgmmh-om", "benchmarks": ["hscene"], "milestones": [0.5]}
+    first, both = losses(settings(**om, steps=4)), losses(settings(**om, steps=8, adversarial=second))
+    assert both[:4] == first
+    assert min(both[4:]) > 0.5 > max(first)  # the discriminator's share: 0.69 as long as it can tell nothing
+
+
+def test_rates_fall_at_the_milestones_of_their_phase():
+    second = {"weight": 0.005, "width": 4, "begin": 0.5, "learning_rate": 3e-4, "milestones": [0.25, 0.75]}
+    chosen = settings(steps=80, learning_rate=1e-3, milestones=[0.5], gamma=0.5, adversarial=second).models["m"]
+    module = Training(create("sgmmh-om", depth=3, width=4), chosen, None, 0, discriminator=PatchDiscriminator(4))
+    rates = [module.learning_rate(step) for step in (0, 19, 20, 39, 40, 49, 50, 69, 70, 79)]
+    expected = [1e-3, 1e-3, 5e-4, 5e-4, 3e-4, 3e-4, 1.5e-4, 1.5e-4, 7.5e-5, 7.5e-5]
+    assert rates == pytest.approx(expected)
+
+
+def test_a_localizer_and_a_harmonizer_learn_side_by_side(folder):
+    raw = settings().models["m"].loss.model_dump() | {"mask": 1.0}
+    chosen = settings(architecture="two-stage", benchmarks=["hscene"], loss=raw, steps=12, learning_rate=5e-3)
+    before = create("two-stage", **chosen.models["m"].options)
+    after = losses(chosen)
+    assert after[-1] < after[0]
+    trained = load(Path("artifacts/m/model.safetensors")).module
+    assert not torch.equal(before.localizer.head.bias, trained.localizer.head.bias)
+    assert not torch.equal(before.harmonizer.to_rgb.bias, trained.harmonizer.to_rgb.bias)
+
+
+def test_lpips_teaches_where_its_weights_are(folder):
+    if not available("alex", ROOT / "weights"):
+        pytest.skip("weights/alexnet-features.safetensors is not there: run `retouch weights`")
+    Path("weights").symlink_to(ROOT / "weights")
+    raw = settings().models["m"].loss.model_dump() | {"perceptual": 1.0, "perceptual_backbone": "alex"}
+    with_it, without = losses(settings(benchmarks=["hscene"], loss=raw)), losses(settings(benchmarks=["hscene"]))
+    assert all(one > other for one, other in zip(with_it, without, strict=True))

@@ -43,6 +43,7 @@ def settings_dict(path: Path = Path("params/sample.yaml")) -> dict:
         "batch": 4,
         "options": {"depth": 6, "width": 4},
         "benchmarks": ["hscene", "hlip"],
+        "adversarial": {"weight": 0.005, "width": 4, "begin": 0.25, "learning_rate": 2.0e-4, "milestones": [0.5]},
     }
     return raw
 

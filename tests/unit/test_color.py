@@ -6,7 +6,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retouch.color import codes_to_lab, lab_to_codes, lab_to_rgb, linear_to_srgb, rgb_to_lab, srgb_to_linear
+from retouch.color import (
+    codes_to_lab,
+    hls_to_rgb,
+    lab_to_codes,
+    lab_to_rgb,
+    linear_to_srgb,
+    rgb_to_hls,
+    rgb_to_lab,
+    srgb_to_linear,
+)
 
 
 @pytest.fixture
@@ -40,12 +49,19 @@ def test_rounded_codes_agree_with_opencv_both_ways(pixels):
     assert np.abs(ours - back).mean() < 0.15
 
 
+def test_hls_agrees_with_opencv(pixels):
+    expected = cv2.cvtColor(pixels.astype(np.float32) / 255, cv2.COLOR_RGB2HLS) / (360, 1, 1)
+    np.testing.assert_allclose(array(rgb_to_hls(tensor(pixels) / 255)), expected, atol=1e-4)
+
+
 @settings(deadline=None)
 @given(st.tuples(*[st.floats(0, 1, width=32)] * 3))
 def test_colours_come_back_from_lab_and_from_linear_light(colour):
     rgb = torch.tensor(colour).view(1, 3, 1, 1)
     torch.testing.assert_close(lab_to_rgb(rgb_to_lab(rgb)), rgb, atol=1e-4, rtol=0)
     torch.testing.assert_close(linear_to_srgb(srgb_to_linear(rgb)), rgb, atol=1e-5, rtol=0)
+    torch.testing.assert_close(hls_to_rgb(rgb_to_hls(rgb)), rgb, atol=1e-5, rtol=0)
+    torch.testing.assert_close(hls_to_rgb(rgb_to_hls(rgb) + torch.tensor([1.0, 0, 0]).view(3, 1, 1)), rgb, atol=1e-4, rtol=0)
     torch.testing.assert_close(codes_to_lab(lab_to_codes(rgb_to_lab(rgb))), rgb_to_lab(rgb), atol=1e-3, rtol=0)
 
 
@@ -56,7 +72,7 @@ def test_greys_are_neutral_and_white_is_100():
     assert (lab[0, 0, 0, -1] - 100).abs() < 1e-3
 
 
-@pytest.mark.parametrize("convert", [rgb_to_lab, lab_to_rgb, srgb_to_linear, linear_to_srgb])
+@pytest.mark.parametrize("convert", [rgb_to_lab, lab_to_rgb, srgb_to_linear, linear_to_srgb, rgb_to_hls])
 @pytest.mark.parametrize("value", [0.0, 1e-12, 0.04045, 1.0, -0.5, 60.0])
 def test_gradients_are_finite(convert, value):
     image = torch.full((1, 3, 2, 2), value, requires_grad=True)
