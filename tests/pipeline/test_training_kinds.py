@@ -10,7 +10,6 @@ from safetensors.torch import save_file
 
 from retouch.files import sha256_file
 from retouch.models import create
-from retouch.models.discriminator import PatchDiscriminator
 from retouch.models.files import load
 from retouch.models.perceptual import available
 from retouch.parsing.stage import parse as pack
@@ -19,7 +18,6 @@ from retouch.sources import get
 from retouch.store import Scenes
 from retouch.training.data import Mixture
 from retouch.training.fit import train
-from retouch.training.module import Training
 
 ROOT = Path.cwd()
 PARAMS = Path("params/sample.yaml").read_text()
@@ -90,15 +88,6 @@ def test_a_second_phase_begins_where_training_without_it_ends(folder):
     first, both = losses(settings(**om, steps=4)), losses(settings(**om, steps=8, adversarial=second))
     assert both[:4] == first
     assert min(both[4:]) > 0.5 > max(first)  # the discriminator's share: 0.69 as long as it can tell nothing
-
-
-def test_rates_fall_at_the_milestones_of_their_phase():
-    second = {"weight": 0.005, "width": 4, "begin": 0.5, "learning_rate": 3e-4, "milestones": [0.25, 0.75]}
-    chosen = settings(steps=80, learning_rate=1e-3, milestones=[0.5], gamma=0.5, adversarial=second).models["m"]
-    module = Training(create("sgmmh-om", depth=3, width=4), chosen, None, 0, discriminator=PatchDiscriminator(4))
-    rates = [module.learning_rate(step) for step in (0, 19, 20, 39, 40, 49, 50, 69, 70, 79)]
-    expected = [1e-3, 1e-3, 5e-4, 5e-4, 3e-4, 3e-4, 1.5e-4, 1.5e-4, 7.5e-5, 7.5e-5]
-    assert rates == pytest.approx(expected)
 
 
 def test_a_localizer_and_a_harmonizer_learn_side_by_side(folder):

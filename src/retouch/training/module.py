@@ -10,6 +10,7 @@ from torch import Tensor
 from retouch.errors import RetouchError
 from retouch.models.base import Model, Result
 from retouch.models.discriminator import PatchDiscriminator
+from retouch.models.perceptual import Lpips
 from retouch.settings import ModelSettings
 from retouch.synthesis import Batch
 from retouch.synthesis.benchmarks import Loaded
@@ -17,7 +18,8 @@ from retouch.synthesis.recipe import sample_seed
 from retouch.training.adversarial import adversarial
 from retouch.training.augment import augment
 from retouch.training.data import Mixture
-from retouch.training.losses import Distance, objective
+from retouch.training.losses import objective
+from retouch.training.schedule import learning_rate, second_phase
 
 
 class Training(pl.LightningModule):
@@ -33,7 +35,7 @@ class Training(pl.LightningModule):
         settings: ModelSettings,
         mixture: Mixture,
         seed: int,
-        perceptual: Distance | None = None,
+        perceptual: Lpips | None = None,
         discriminator: PatchDiscriminator | None = None,
     ) -> None:
         super().__init__()
@@ -44,6 +46,11 @@ class Training(pl.LightningModule):
         self.discriminator = discriminator
         self._perceptual = [perceptual]  # in a list, so that its weights are no part of the state
 
+    def on_fit_start(self) -> None:
+        """What is no part of the state goes to the device too."""
+        if self._perceptual[0] is not None:
+            self._perceptual[0].to(self.device)
+
     @property
     def step(self) -> int:
         """Steps done so far, those before an interruption included."""
@@ -53,17 +60,17 @@ class Training(pl.LightningModule):
         """The loss of one batch of scenes."""
         torch.manual_seed(sample_seed(self.seed, "step", batch["step"]) + self.global_rank)
         for group in self.trainer.optimizers[0].param_groups:
-            group["lr"] = group["rate"] * self.learning_rate(batch["step"])
+            group["lr"] = group["rate"] * learning_rate(self.settings, batch["step"])
         made = self.mixture.make(batch["loaded"], self.device)
         drawn = sample_seed(self.seed, f"augment {self.global_rank}", batch["step"])
         made = augment(made, self.settings.augment, drawn)
         result: Result = self.model(model_input(made))
-        perceptual = self._perceptual[0]
         neutral = None if result.operator_masks is None else self.model.retouch.neutral
-        loss = objective(self.settings.loss, result, made.real, made.mask, perceptual, neutral)
-        if self.discriminator is not None and self.settings.adversarial is not None and self._adversarial(batch["step"]):
+        loss = objective(self.settings.loss, result, made.real, made.mask, self._perceptual[0], neutral)
+        second = second_phase(self.settings, batch["step"])
+        if second is not None and self.discriminator is not None:
             generator, discriminator = adversarial(self.discriminator, result.image, made.real)
-            loss = loss + self.settings.adversarial.weight * generator + discriminator
+            loss = loss + second.weight * generator + discriminator
         if not torch.isfinite(loss):
             raise RetouchError(
                 f"the loss is {float(loss)} at step {batch['step']}: lower models.*.learning_rate "
@@ -74,21 +81,6 @@ class Training(pl.LightningModule):
     def transfer_batch_to_device(self, batch: dict[str, Any], device: torch.device, dataloader_idx: int) -> dict[str, Any]:
         """As it is: what is loaded goes to the device where composites are made, and Lightning refuses frozen records."""
         return batch
-
-    def learning_rate(self, step: int) -> float:
-        """The rate at a step: multiplied by gamma at each milestone, a share of all steps, or of those of its phase."""
-        rate, milestones, begin, end = self.settings.learning_rate, self.settings.milestones, 0.0, float(self.settings.steps)
-        second = self.settings.adversarial
-        if second is not None and self._adversarial(step):
-            rate, milestones, begin = second.learning_rate, second.milestones, second.begin * end
-        elif second is not None:
-            end = second.begin * end
-        passed = sum(step >= begin + share * (end - begin) for share in milestones)
-        return rate * self.settings.gamma**passed
-
-    def _adversarial(self, step: int) -> bool:
-        second = self.settings.adversarial
-        return second is not None and step >= second.begin * self.settings.steps
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam, with the betas of the settings; a pretrained backbone learns at a rate of its own (iDIH §4.2)."""
