@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from retouch.cli import app
 from retouch.models import ARCHITECTURES, names
-from retouch.models.catalogue import measure
+from retouch.models.catalogue import cost, measure
 
 PAPERS = Path("docs/papers")
 
@@ -24,6 +24,7 @@ PAPERS = Path("docs/papers")
         ("idih-hrnet18", 18.51, 7.72),
         ("sgmmh-om", 39.50, 12.12),
         ("issam", 2.19, None),
+        ("sgmmh-om-idih", 8.30, 1.66),
     ],
 )
 def test_parameters_and_multiply_adds_are_the_references(name, millions, gmac):
@@ -31,6 +32,14 @@ def test_parameters_and_multiply_adds_are_the_references(name, millions, gmac):
     assert found.parameters / 1e6 == pytest.approx(millions, rel=0.01)
     if gmac is not None:
         assert found.gmac == pytest.approx(gmac, rel=0.01)
+
+
+def test_cost_grows_with_the_picture_and_the_options():
+    parameters, small = cost("sgmmh-om", 64, depth=3, width=4)
+    assert cost("sgmmh-om", 128, depth=3, width=4) == (parameters, pytest.approx(4 * small))
+    more = cost("sgmmh-om", 64, depth=3, width=8)
+    assert more[0] > 2 * parameters
+    assert more[1] > 2 * small
 
 
 def test_every_variant_is_listed_with_its_paper_and_task():

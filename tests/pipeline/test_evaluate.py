@@ -1,5 +1,6 @@
 """Evaluation and the report on a small frozen set, with a network whose answer is known."""
 
+import io
 import json
 import re
 import shutil
@@ -10,13 +11,17 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from PIL import Image
 
 from retouch.errors import StoreError, WeightsError
 from retouch.evaluation import tables
 from retouch.evaluation.baselines import baselines
-from retouch.evaluation.measure import subset
+from retouch.evaluation.figures import SCALES
+from retouch.evaluation.measure import measure, subset
+from retouch.evaluation.pictures import CELL, GAP
 from retouch.evaluation.report import report
 from retouch.evaluation.stage import evaluate
+from retouch.evaluation.summary import summarize
 from retouch.images import to_tensor, to_uint8
 from retouch.models import create
 from retouch.models.files import load, save
@@ -108,6 +113,27 @@ def test_a_network_that_changes_nothing_measures_as_the_composite(evaluated, pla
     assert summary["all"]["count"] == 2 * COUNT
     assert summary["all"]["harmonized"]["identity"] == summary["all"]["harmonized"]["idempotence"] == 0
     assert "identity" not in summary["all"]["composite"]
+
+
+def test_localisation_is_of_models_that_say_where(evaluated, place):
+    table = pd.read_csv(place["reports"] / "idle/per_image.csv")
+    assert (table["harmonized_iou"] == 0).all()  # it says: nowhere
+    np.testing.assert_allclose(table["harmonized_ap"], table["foreground"], rtol=1e-5)  # and nothing by which to tell
+    assert evaluated[0]["benchmarks"]["hlip"]["harmonized"]["iou"] == 0
+    given = json.loads((place["reports"] / "idih/metrics.json").read_text())
+    for metric in ("iou", "ap"):
+        assert metric not in given["all"]["harmonized"]
+        assert metric not in evaluated[0]["all"]["composite"]
+
+
+def test_a_test_set_without_foreground_has_no_localisation(place, settings):
+    path = place["root"] / "composites/empty.arrow"
+    row = Composites(place["composites"] / "hlip.arrow")[0]
+    Composites.write(path, [row | {"mask": np.zeros_like(row["mask"])}])
+    network = load(place["artifacts"] / "idle/model.safetensors").module
+    part = summarize(measure(network, path, settings.evaluate), [1.0])["all"]["harmonized"]
+    assert {"fmse", "iou", "ap"}.isdisjoint(part)
+    assert part["mse"] > 0
 
 
 def test_identity_and_idempotence_follow_their_definitions(evaluated, place):
@@ -204,14 +230,15 @@ def test_tables_set_the_papers_figures_beside(evaluated, classical, place):
 
 
 @pytest.fixture(scope="module")
-def written(evaluated, classical, place, settings) -> tuple[str, dict[str, str]]:
-    """The page and the files of tables, made twice with the same bytes."""
+def written(evaluated, classical, place, settings) -> tuple[str, dict[str, str], dict[str, bytes]]:
+    """The page, and the files of tables and of figures, made twice with the same bytes."""
 
-    def write() -> tuple[str, dict[str, str]]:
+    def write() -> tuple[str, dict[str, str], dict[str, bytes]]:
         path = report(
             settings, place["root"] / "reports", place["artifacts"], place["root"] / "scenes.arrow", place["composites"]
         )
-        return path.read_text(), {file.name: file.read_text() for file in path.with_name("tables").iterdir()}
+        tables = {file.name: file.read_text() for file in path.with_name("tables").iterdir()}
+        return path.read_text(), tables, {file.name: file.read_bytes() for file in path.with_name("figures").iterdir()}
 
     first = write()
     assert write() == first
@@ -219,26 +246,42 @@ def written(evaluated, classical, place, settings) -> tuple[str, dict[str, str]]
 
 
 def test_the_report_stands_alone_and_is_the_same_each_time(written, place):
-    page, _ = written
+    page, _, drawn = written
     assert not re.findall(r'(?:src|href)="(?!data:|validation/)[^"]*"', page)
     for expected in ("idle", "hscene", "hlip", "Sg-MMH (OMGAN)", "training loss", "synthesize", "train@model", "i" * 64):
         assert expected in page
-    assert page.count("data:image/jpeg") == 5
+    assert page.count("data:image/jpeg") == 5 + len(drawn)
     assert json.loads((place["reports"] / "idle/metrics.json").read_text())["model_sha256"] not in page
 
 
 def test_the_papers_tables_are_files_and_on_the_page(written, place):
-    page, files = written
-    assert files.keys() == {f"foreground-aware-{number}.md" for number in (1, 2, 3)}
+    page, files, _ = written
+    ours = {f"foreground-aware-{number}.md" for number in (1, 2, 3)}
+    assert files.keys() == ours | {f"multi-mask-{number}.md" for number in ("2", "s1", "s2", "s3")}
     summary = json.loads((place["reports"] / "idih/metrics.json").read_text())["benchmarks"]["hlip"]
     ablation = next(line for line in files["foreground-aware-3.md"].splitlines() if line.startswith("| idih |"))
     figures = [f"{summary['harmonized'][metric]:.2f}" for metric in ("mse", "fmse", "psnr", "psnr_target_max")]
     assert ablation.startswith("| idih | + | + | + | depth 3, width 4 | 0 | 16 | 32 | 6 | " + " | ".join(figures))
     assert "| hlip MSE ↓ | hlip PSNR ↑ | hlip PSNR (max) ↑ |" in files["foreground-aware-1.md"]
-    for text in files.values():
-        assert "idle" not in text
+    idle = "| idle (sgmmh-om) | add + mul | Lab | identity | − | − | unet | 0 × 16 | 32 |"
+    assert idle in files["multi-mask-s1.md"]
+    assert "idle (sgmmh-om) for hscene, hlip from 6 scenes" in page
+    assert "Table S2: two stages: no model in params.yaml is of two stages." in page
+    for name, text in files.items():
+        assert ("idih" if name.startswith("multi-mask") else "idle") not in text
         for cell in re.findall(r"\d+\.\d\d", text):
             assert cell in page
+
+
+def test_the_papers_figures_are_drawn(written):
+    page, _, drawn = written
+    assert drawn.keys() == {f"multi-mask-{name}.png" for name in ("3-hscene", "3-hlip", "5-idle", "6-Lab")}
+    sizes = {name: Image.open(io.BytesIO(data)).size for name, data in drawn.items()}
+    cell = CELL + GAP
+    assert sizes["multi-mask-3-hscene.png"][0] == GAP + 3 * cell  # real, composite, idle
+    assert sizes["multi-mask-5-idle.png"][0] == GAP + 7 * cell  # composite, harmonized, real, true mask, add L, a, b
+    assert sizes["multi-mask-6-Lab.png"][0] == GAP + len(SCALES) * cell
+    assert "Figure 6b, idle" in page
 
 
 def test_a_report_without_results_says_what_to_run(place, settings, tmp_path, evaluated, classical):

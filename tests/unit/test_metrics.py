@@ -2,11 +2,18 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
-from retouch.evaluation import metrics
+from retouch.color import lab_to_rgb
+from retouch.evaluation import localisation, metrics
 from retouch.evaluation.conventions import METRICS
+from retouch.models.base import Model, Result
+from retouch.models.retoucher import Retoucher
 
 
 @pytest.fixture(scope="module")
@@ -69,3 +76,71 @@ def test_equal_pictures_are_finite(pair):
     assert (metrics.psnr(real, real) == 100).all()
     assert (metrics.mse(real, real) == 0).all()
     torch.testing.assert_close(metrics.ssim(real, real), torch.ones(4))
+
+
+def one(values: object) -> torch.Tensor:
+    return torch.as_tensor(np.asarray(values), dtype=torch.float32).reshape(1, 1, 1, -1)
+
+
+@given(st.integers(2, 40).flatmap(lambda n: st.tuples(arrays(np.int8, n, elements=st.integers(0, 5)), arrays(np.bool_, n))))
+def test_average_precision_agrees_with_scikit_learn_ties_included(drawn):
+    from sklearn.metrics import average_precision_score
+
+    levels, truth = drawn
+    found = localisation.average_precision(one(levels / 7), one(truth))
+    if truth.any():
+        assert float(found) == pytest.approx(average_precision_score(truth, levels), abs=1e-6)
+    else:
+        assert torch.isnan(found).all()
+
+
+def test_average_precision_of_a_batch_is_that_of_each_picture_and_any_growing_scale():
+    generator = torch.Generator().manual_seed(3)
+    score, mask = torch.rand(5, 1, 20, 30, generator=generator), torch.rand(5, 1, 20, 30, generator=generator)
+    together = localisation.average_precision(score, mask)
+    alone = torch.cat([localisation.average_precision(score[i : i + 1], mask[i : i + 1]) for i in range(5)])
+    torch.testing.assert_close(together, alone)
+    torch.testing.assert_close(localisation.average_precision(10 * score.square(), mask), together)
+    assert (localisation.average_precision(mask, mask) == 1).all()
+    even = localisation.average_precision(torch.zeros_like(score), mask)  # nothing told: the share of the foreground
+    torch.testing.assert_close(even, (mask > 0.5).float().mean(dim=(1, 2, 3)))
+
+
+def test_iou_takes_the_foreground_above_a_half():
+    found = one([1, 1, 0, 0]) > 0
+    assert float(localisation.iou(found, one([0.6, 0.5, 0.9, 0]))) == pytest.approx(1 / 3)
+    assert float(localisation.iou(found, one([1, 1, 0, 0.4]))) == 1
+    assert float(localisation.iou(found, one([0, 0, 0, 0]))) == 0
+    assert torch.isnan(localisation.iou(found & False, one([0, 0, 0, 0]))).all()
+
+
+class Untold(Model):
+    """A network by its traits alone."""
+
+    def __init__(self, needs_mask: bool, retouch: Retoucher | None = None) -> None:
+        super().__init__()
+        self.needs_mask = needs_mask
+        if retouch is not None:
+            self.retouch = retouch
+
+
+def test_where_a_model_says_it_changed_a_picture():
+    lab = torch.tensor([50.0, 10.0, 10.0]).view(1, 3, 1, 1).expand(1, 3, 1, 2)
+    moved = torch.tensor([[[[0.0, 5.0]], [[0.0, 0.0]], [[0.0, -32.0]]]])  # a tenth of L's range of 50, a quarter of b's of 128
+    picture, changed = lab_to_rgb(lab), lab_to_rgb(lab + moved)
+    retouch = Retoucher("lab", ("add", "mul"))
+    masks = retouch.neutral.expand(1, -1, 1, 2).clone()
+    masks[0, 3, 0, 1] = 0.4  # mul a: 0.6 off its neutral 1
+
+    def score(model: Model, **told: torch.Tensor) -> tuple[torch.Tensor, float] | None:
+        return localisation.score(model, picture, Result(changed, **told), 0.05)
+
+    place, threshold = score(Untold(False))
+    torch.testing.assert_close(place, one([0, 0.25]), atol=1e-4, rtol=0)
+    assert threshold == 0.05
+    for needs_mask in (False, True):
+        place, threshold = score(Untold(needs_mask, retouch), operator_masks=masks)
+        torch.testing.assert_close(place, one([0, 0.6]))
+        assert threshold == 0.05
+    assert score(Untold(False), mask=one([0.2, 0.7])) == (pytest.approx(one([0.2, 0.7])), 0.5)
+    assert score(Untold(True)) is None

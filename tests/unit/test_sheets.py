@@ -8,23 +8,29 @@ import yaml
 
 from retouch.errors import StoreError
 from retouch.evaluation import papers, sheets
-from retouch.evaluation.papers import foreground_aware
+from retouch.evaluation.papers import foreground_aware, multi_mask
 from retouch.evaluation.papers.measured import Measured
 from retouch.evaluation.summary import bin_names, summarize, weighted
+from retouch.models.catalogue import cost
 from retouch.settings import Settings, parse
 
 EDGES = [0.05, 0.15, 1.0]
 SUBSETS = ("HCOCO", "HAdobe5k", "HFlickr", "Hday2night")
 
 
-def result(pictures: list[tuple[str, str, float, float]], factor: float) -> dict:
-    """metrics.json of pictures (benchmark, subset, foreground, composite MSE); harmonized = composite × factor."""
+def result(pictures: list[tuple[str, str, float, float]], factor: float, iou: float | None = None) -> dict:
+    """metrics.json of pictures (benchmark, subset, foreground, composite MSE); harmonized = composite × factor.
+
+    LPIPS and AP are there with IoU only.
+    """
     rows = []
     for benchmark, subset, foreground, mse in pictures:
         row = {"benchmark": benchmark, "subset": subset, "source": "iharmony4", "foreground": foreground}
         for side, error in (("composite", mse), ("harmonized", mse * factor)):
             row |= {f"{side}_mse": error, f"{side}_fmse": 10 * error, f"{side}_psnr": 30, f"{side}_psnr_target_max": 29}
-        rows.append(row | {"harmonized_identity": 1.5, "harmonized_idempotence": 2.5})
+            row |= {f"{side}_ssim": 0.9}
+        row |= {"harmonized_identity": 1.5, "harmonized_idempotence": 2.5}
+        rows.append(row | ({} if iou is None else {"harmonized_iou": iou, "harmonized_ap": iou / 2, "harmonized_lpips": 0.01}))
     return {**summarize(pd.DataFrame(rows), EDGES), "size": 64, "steps": 70}
 
 
@@ -43,10 +49,16 @@ def settings(models: dict[str, dict], bins: list[float] = EDGES) -> Settings:
     return parse(raw)
 
 
-def made(models: dict[str, dict], results: dict[str, dict], pictures: list, bins: list[float] = EDGES) -> dict[str, str]:
+def loss(**changes: object) -> dict:
+    return yaml.safe_load(Path("params/sample.yaml").read_text())["models"]["idih"]["loss"] | changes
+
+
+def made(
+    models: dict[str, dict], results: dict[str, dict], pictures: list, bins: list[float] = EDGES, paper=foreground_aware
+) -> dict[str, str]:
     baselines = {name: result(pictures, 0.9) for name in ("reinhard", "histogram", "poisson")}
     measured = Measured(settings(models, bins), results, baselines, dict.fromkeys(models, 500))
-    return {name: sheets.markdown(sheet) for name, sheet in foreground_aware.sheets(measured).items()}
+    return {name: sheets.markdown(sheet) for name, sheet in paper.sheets(measured).items()}
 
 
 def row(text: str, method: str, at: int = 0) -> list[str]:
@@ -96,7 +108,7 @@ def test_the_ablation_reads_the_models_settings():
         "plain": ONE["idih"] | {
             "architecture": "dih",
             "augment": {"flip": True, "crop": 1.0, "keep_empty": 0.05},
-            "loss": {"reconstruction": "mse", "normalisation": "equation", "epsilon": 1e-3, "min_area": 100, "perceptual": 0},
+            "loss": loss(reconstruction="mse"),
         },
         "idih": ONE["idih"] | {"augment": {"flip": True, "crop": 0.5, "keep_empty": 0.05}},
     }  # fmt: skip
@@ -164,6 +176,113 @@ def test_the_papers_figures_agree_with_each_other():
     for name, figures in foreground_aware.TABLE_1.items():
         mean = sum(sizes[subset] * mse for subset, mse in zip(SUBSETS, figures[::2], strict=False)) / sum(sizes.values())
         assert mean == pytest.approx(figures[-2], rel=0.01), name
+
+
+DRAWN = [("hscene", "hscene", 0.1, 300.0), ("hscene", "hscene", 0.2, 100.0), ("hlip", "hlip", 0.1, 8.0)]
+SMALL = {"options": {"depth": 3, "width": 4}, "benchmarks": ["hlip", "hscene"]}
+MASKS = {
+    "om": SMALL | {"architecture": "sgmmh-om"},
+    "rgb": SMALL | {"architecture": "sgmmh-rgb"},
+    "add": SMALL | {
+        "architecture": "sgmmh-om-add",
+        "benchmarks": ["hscene"],
+        "loss": loss(perceptual=1),
+        "adversarial": {"weight": 0.005, "width": 8, "begin": 0.5, "learning_rate": 1e-4, "milestones": []},
+    },
+    "stages": SMALL | {"architecture": "two-stage"},
+    "ht": SMALL | {"architecture": "ht-om-hls-add", "options": {"depth": 1, "width": 8}, "benchmarks": ["iharmony4"]},
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def multi() -> dict[str, str]:
+    results = {name: result(DRAWN, 0.5, iou=0.4) for name in MASKS}
+    results |= {"add": result(DRAWN[:2], 0.25, iou=0.6), "ht": result(IHARMONY, 0.5, iou=0.7)}
+    return made(MASKS, results, DRAWN + IHARMONY, paper=multi_mask)
+
+
+def columns(text: str) -> list[list[str]]:
+    """The heads of a file's tables."""
+    return [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| m")]
+
+
+def test_table_2_has_a_table_a_benchmark_with_the_papers_rows_below(multi):
+    text = multi["multi-mask-2.md"]
+    head = ["MSE ↓", "PSNR ↑", "SSIM ↑", "LPIPS ↓", "MSE ÷ composite's ↓", "identity ↓", "idempotence ↓"]
+    assert [line[1:] for line in columns(text)] == [head, head]
+    assert row(text, "composite") == ["200.00", "30.00", "0.9000", "–", "1.000", "–", "–"]
+    assert row(text, "om (sgmmh-om)") == ["100.00", "30.00", "0.9000", "0.0100", "0.500", "1.50", "2.50"]
+    assert row(text, "om (sgmmh-om)", 1)[0] == "4.00"
+    assert row(text, "add (sgmmh-om-add)")[4] == "0.250"
+    assert row(text, "*Sg-MMH (OM)* (paper)")[4] == "*0.367*"
+    assert row(text, "*Sg-MMH (OMGAN)* (paper)", 1)[0] == "*42.62*"
+    assert text.count("| add (sgmmh-om-add) |") == 1  # not measured on hlip
+    assert "ht (" not in text.partition("What was learned")[0]
+
+
+def test_the_multi_mask_ablation_reads_what_each_model_is(multi):
+    text = multi["multi-mask-s1.md"]
+    figures = ["30.00", "0.9000", "0.0100"]
+    assert row(text, "om (sgmmh-om)") == [
+        "add + mul", "Lab", "identity", "−", "−", "unet", "70 × 16", "64", "100.00", *figures, "0.400", "0.200"
+    ]  # fmt: skip
+    assert row(text, "add (sgmmh-om-add)")[:6] == ["add", "Lab", "identity", "+", "+", "unet"]
+    assert row(text, "rgb (sgmmh-rgb)")[:3] == ["–", "–", "–"]
+    assert row(text, "*OM, add* (paper)")[-2:] == ["*0.529*", "–"]
+    assert row(text, "composite")[-2:] == ["–", "–"]
+    assert "stages" not in text.partition("What was learned")[0]
+
+
+def test_two_stages_are_set_against_one_with_their_cost(multi):
+    text = multi["multi-mask-s2.md"]
+    assert [line[-2:] for line in columns(text)] == [["GMAC ↓", "seconds ↓"]] * 2
+    methods = [line.split(" | ")[0].strip("| ") for line in text.splitlines() if line.startswith("| ")][2:]
+    assert methods[:3] == ["composite", "stages (two-stage)", "om (sgmmh-om)"]
+    for name, words, stages in (("stages", "stages (two-stage)", "2"), ("om", "om (sgmmh-om)", "1")):
+        cells = row(text, words)
+        chosen = settings(MASKS).models[name]
+        assert (cells[0], *cells[-2:]) == (stages, f"{cost(chosen.architecture, 64, **chosen.options)[1]:.3f}", "–")
+    assert row(text, "*DIRL + DoveNet* (paper)", 1)[-1] == "*1430.0*"
+
+
+def test_the_single_mask_table_sets_iou_beside_the_papers(multi):
+    text = multi["multi-mask-s3.md"]
+    head = columns(text)[0]
+    assert head[:6] == ["method", "output", "backbone", "HCOCO MSE ↓", "HCOCO PSNR ↑", "HCOCO IoU ↑"]
+    assert head[-1] == "All IoU ↑"
+    assert row(text, "ht (ht-om-hls-add)")[:5] == ["HLS, add", "ht", "10.00", "30.00", "0.700"]
+    assert row(text, "ht (ht-om-hls-add)")[-3:] == ["33.33", "30.00", "0.700"]
+    assert row(text, "*HT* (paper)", 1)[::3][1:] == ["*37.45*", "*36.89*", "*32.59*", "*36.36*", "*36.73*"]
+    assert row(text, "*HT* (paper)", 1)[4::3] == ["*0.511*", "*0.853*", "*0.815*", "*0.779*", "–"]
+    assert "| om (" not in text
+
+
+def test_without_a_fitting_model_each_file_says_so_in_one_line():
+    files = made(ONE, {"idih": result(IHARMONY, 0.5)}, IHARMONY, paper=multi_mask)
+    assert [text.splitlines()[2] for text in files.values()] == [
+        "Table 2: no model in params.yaml is tested on hscene or hlip.",
+        "Table S1: ablation: no model in params.yaml is tested on hscene.",
+        "Table S2: two stages: no model in params.yaml is of two stages.",
+        "Table S3: single mask: no model in params.yaml is tested on iharmony4.",
+    ]
+    assert all(text.count("\n") == 3 for text in files.values())
+
+
+def test_the_figures_of_sg_mmh_agree_with_each_other():
+    """What the paper prints in table 2 and in its supplement is the same here."""
+    rows = {(row.benchmark, row.method): tuple(row.figures.values()) for row in multi_mask.ROWS}
+    ablation = {name: values[3:7] for name, *values in multi_mask.TABLE_S1}
+    assert [ablation[name] for name in ("RGB", "OM", "OMGAN")] == [
+        list(rows["hscene", f"Sg-MMH ({name})"]) for name in ("RGB", "OM", "OMGAN")
+    ]
+    for benchmark, methods in multi_mask.TABLE_S2.items():
+        assert methods["OMGAN"][:4] == rows[benchmark, "Sg-MMH (OMGAN)"]
+    assert multi_mask.TABLE_S3[0][-2:] == tuple(foreground_aware.COMPOSITE.values())
+    sizes = dict(zip(SUBSETS, (4283, 2160, 828, 133), strict=True))
+    for *words, mse in ((*row[:3], row[3:-2:2]) for row in multi_mask.TABLE_S3):
+        mean = sum(size * value for size, value in zip(sizes.values(), mse, strict=True)) / sum(sizes.values())
+        total = next(row[-2] for row in multi_mask.TABLE_S3 if list(row[:3]) == words)
+        assert mean == pytest.approx(total, rel=0.01), words
 
 
 def test_a_mean_of_means_needs_the_metric_everywhere():

@@ -48,7 +48,7 @@ def baselines(
 @torch.inference_mode()
 def _measure(methods: dict[str, Model], test_set: Path, settings: Settings) -> pd.DataFrame:
     frames = [
-        pd.DataFrame({"method": name, **columns, **after(model, batch)[1]})
+        pd.DataFrame({"method": name, **columns, **after(model, batch, settings.evaluate)[1]})
         for columns, batch in described(test_set, settings.evaluate)
         for name, model in methods.items()
     ]

@@ -10,10 +10,10 @@ import torch
 from rich.progress import track
 from torch import Tensor
 
-from retouch.evaluation import metrics
+from retouch.evaluation import localisation, metrics
 from retouch.images import to_tensor
 from retouch.models import perceptual
-from retouch.models.base import Model
+from retouch.models.base import Model, Result
 from retouch.models.perceptual import Lpips
 from retouch.settings import EvaluateSettings
 from retouch.store import Composites
@@ -34,7 +34,7 @@ def measure(model: Model, test_set: Path, settings: EvaluateSettings, lpips: Lpi
     """One row a composite of `test_set`: benchmark, source, id, subset, foreground, composite_M, harmonized_M by metric M."""
     frames = []
     for columns, batch in described(test_set, settings):
-        harmonized, figures = after(model.eval(), batch)
+        harmonized, figures = after(model.eval(), batch, settings)
         columns |= figures
         if lpips is not None:
             distances = lpips.distances([batch["composite"], harmonized], batch["real"])
@@ -61,19 +61,26 @@ def subset(row: dict[str, Any]) -> str:
     return str(row["group"] if row["source"] == IHARMONY4 and row["group"] else row["benchmark"])
 
 
-def after(model: Model, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Any]]:
+def after(model: Model, batch: dict[str, Tensor], settings: EvaluateSettings) -> tuple[Tensor, dict[str, Any]]:
     """What `model` makes of a batch, N×3×H×W at 8 bits, and the harmonized_M columns that need no LPIPS.
 
-    Identity and idempotence are the changes, as MSE, of a picture with nothing to mend and of one mended already.
+    Identity and idempotence are the changes, as MSE, of a picture with nothing to mend and of one mended already. IoU and AP
+    are of models that tell where they changed the picture (`localisation.score`).
     """
 
-    def harmonize(picture: Tensor) -> Tensor:
-        return metrics.rounded(model({"composite": picture, "mask": batch["mask"]}).image)
+    def harmonize(picture: Tensor) -> Result:
+        return model({"composite": picture, "mask": batch["mask"]})
 
-    harmonized = harmonize(batch["composite"])
+    result = harmonize(batch["composite"])
+    harmonized = metrics.rounded(result.image)
     figures = _figures("harmonized", harmonized, batch)
-    figures["harmonized_identity"] = metrics.mse(harmonize(batch["real"]), batch["real"]).numpy()
-    figures["harmonized_idempotence"] = metrics.mse(harmonize(harmonized), harmonized).numpy()
+    scored = localisation.score(model, batch["composite"], result, settings.mask_threshold)
+    if scored is not None:
+        place, threshold = scored
+        figures["harmonized_iou"] = localisation.iou(place > threshold, batch["mask"]).numpy()
+        figures["harmonized_ap"] = localisation.average_precision(place, batch["mask"]).numpy()
+    for metric, picture in (("identity", batch["real"]), ("idempotence", harmonized)):
+        figures[f"harmonized_{metric}"] = metrics.mse(metrics.rounded(harmonize(picture).image), picture).numpy()
     return harmonized, figures
 
 

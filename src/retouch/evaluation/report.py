@@ -1,4 +1,4 @@
-"""Stage `report`: everything on one page that needs nothing beside itself, and the papers' tables as files."""
+"""Stage `report`: everything on one page that needs nothing beside itself; the papers' tables and figures also as files."""
 
 import base64
 import io
@@ -12,10 +12,11 @@ from jinja2 import Environment, PackageLoader
 from PIL import Image
 
 from retouch.evaluation import charts, papers, sheets, tables
-from retouch.evaluation.conventions import METRICS
+from retouch.evaluation.conventions import DERIVED, METRICS
+from retouch.evaluation.figures import figures
 from retouch.evaluation.papers.measured import Measured
 from retouch.files import atomic_file, atomic_folder, digest
-from retouch.images import contact_sheet
+from retouch.images import contact_sheet, encode
 from retouch.settings import Settings
 from retouch.store import Scenes
 from retouch.synthesis.look import halves
@@ -32,9 +33,9 @@ def report(
     composites: Path = Path("composites"),
     dvc_yaml: Path = Path("dvc.yaml"),
 ) -> Path:
-    """Write `reports`/index.html and `reports`/tables/ from the results, the data and the pipeline; equal inputs, equal bytes.
+    """Write `reports`/index.html, tables/ and figures/ from the results, the data and the pipeline; equal inputs, equal bytes.
 
-    Raises StoreError when the results of a model, or of the methods without training, are missing.
+    Raises StoreError when the results of a model, or of the methods without training, are missing; WeightsError for a model.
     """
     names = list(settings.models)
     results, baselines = tables.read(names, reports / "models"), tables.read_baselines(reports / "baselines")
@@ -43,11 +44,17 @@ def report(
     with atomic_folder(reports / "tables") as partial:
         for name, sheet in (pair for files in made.values() for pair in files.items()):
             (partial / name).write_text(sheets.markdown(sheet))
+    drawn = figures(measured, artifacts, composites, reports / "models")
+    with atomic_folder(reports / "figures") as partial:
+        for figure in drawn:
+            (partial / figure.name).write_bytes(encode(figure.picture))
     page = _template().render(
         benchmarks=[_benchmark(name, results, baselines) for name in tables.benchmarks(results)],
         differs=papers.DIFFERS,
         papers={title: list(files.values()) for title, files in made.items()},
+        figures=[(figure.caption, _inline(figure.picture)) for figure in drawn],
         metrics=METRICS,
+        ratio=DERIVED["mse_ratio"],
         lpips=sorted({result["lpips"] for result in results.values()}),
         models=[_model(settings, name, results[name], artifacts / name, reports / "models" / name) for name in names],
         pipeline=charts.pipeline(dvc_yaml),
@@ -99,13 +106,8 @@ def _model(settings: Settings, name: str, result: dict[str, Any], artifact: Path
             charts.curve(curves, "loss", f"{name}: training loss"),
             charts.curve(curves, "mse_ratio", f"{name}: MSE ÷ composite's, held-out training scenes"),
         ],
-        "grid": _inline(np.asarray(_bounded(Image.open(folder / "pictures.png").convert("RGB")))),
+        "grid": _inline(np.asarray(Image.open(folder / "pictures.png").convert("RGB"))),
     }
-
-
-def _bounded(picture: Image.Image) -> Image.Image:
-    picture.thumbnail((GRID_WIDTH, 10_000), Image.Resampling.LANCZOS)
-    return picture
 
 
 def _data(settings: Settings, scenes: Scenes, composites: Path) -> dict[str, Any]:
@@ -133,5 +135,7 @@ def _sheet(pictures: list[np.ndarray]) -> str:
 
 def _inline(picture: np.ndarray) -> str:
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "jpeg", quality=88)
+    bounded = Image.fromarray(picture)
+    bounded.thumbnail((GRID_WIDTH, 10_000), Image.Resampling.LANCZOS)
+    bounded.save(buffer, "jpeg", quality=88)
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from retouch.evaluation.conventions import METRICS
+from retouch.evaluation.conventions import DERIVED, METRICS
 
 Key = tuple[str, str]
-"""A column of figures: a group of pictures ("" = all of the table) and a name in METRICS."""
+"""A column of figures: a group of pictures ("" = all of the table) and a name in METRICS or DERIVED."""
 Kind = Literal["baseline", "model", "paper"]
 
 
@@ -60,9 +60,10 @@ def percent(group: str) -> str:
 
 def table(caption: str, words: Sequence[str], columns: Sequence[Key], entries: Iterable[Entry]) -> Table:
     """Lay entries out under `words` and then `columns`; a figure that an entry lacks is a dash."""
-    head = (*words, *(f"{group} {METRICS[metric].heading}".strip() for group, metric in columns))
+    metrics = {key: (METRICS | DERIVED)[key[1]] for key in columns}
+    head = (*words, *(f"{group} {metric.heading}".strip() for (group, _), metric in metrics.items()))
     rows = [
-        Row((*entry.words, *(shown(entry.figures.get(key), METRICS[key[1]].digits) for key in columns)), entry.kind)
+        Row((*entry.words, *(shown(entry.figures.get(key), metric.digits) for key, metric in metrics.items())), entry.kind)
         for entry in entries
     ]
     return Table(caption, head, len(words), tuple(rows))

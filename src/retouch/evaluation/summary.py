@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from retouch.evaluation.conventions import METRICS
+from retouch.evaluation.conventions import METRICS, OF_FOREGROUND
 from retouch.files import atomic_file
 
 if TYPE_CHECKING:
@@ -38,7 +38,11 @@ def _means(rows: pd.DataFrame) -> dict[str, Any]:
     found: dict[str, Any] = {"count": len(rows)}
     for side in ("composite", "harmonized"):
         columns = {metric: f"{side}_{metric}" for metric in METRICS}
-        found[side] = {metric: round(float(rows[c].mean()), 6) for metric, c in columns.items() if c in rows}
+        found[side] = {
+            metric: round(float(rows[c].mean()), 6)
+            for metric, c in columns.items()
+            if c in rows and (metric not in OF_FOREGROUND or rows[c].notna().any())
+        }
     found["mse_ratio"] = round(found["harmonized"]["mse"] / max(found["composite"]["mse"], 1e-9), 6)
     return found
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from retouch.errors import StoreError
 from retouch.evaluation import papers
-from retouch.evaluation.conventions import BASELINES, METRICS, Metric
+from retouch.evaluation.conventions import BASELINES, DERIVED, METRICS, Metric
 from retouch.evaluation.sheets import Kind, shown
 
 REPORTS = Path("reports/models")
@@ -77,7 +77,7 @@ def markdown(benchmark: str, results: Results, baselines: Results) -> str:
     """One benchmark's table in Markdown, arrows telling the better direction."""
     rows = lines(benchmark, results, baselines)
     metrics = columns(rows)
-    head = ["method", *(metric.heading for metric in metrics.values()), "MSE ÷ composite's ↓"]
+    head = ["method", *(metric.heading for metric in (*metrics.values(), DERIVED["mse_ratio"]))]
     body = [
         [f"*{row.method}* ({row.source})" if row.source else row.method]
         + [shown(row.figures.get(name), metric.digits) for name, metric in metrics.items()]

@@ -1,6 +1,7 @@
 """Every variant at its paper's settings: parameters, and multiply-adds for one picture."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from rich.table import Table
@@ -41,17 +42,20 @@ def sheet(found: list[Variant]) -> Table:
 def measure(name: str) -> Variant:
     """One variant. Raises SettingsError for an unknown name."""
     architecture = ARCHITECTURES[name]
-    if not architecture.trainable:
-        return Variant(name, architecture.paper, architecture.task, 0, 0.0)
+    parameters, gmac = cost(name) if architecture.trainable else (0, 0.0)
+    return Variant(name, architecture.paper, architecture.task, parameters, gmac)
+
+
+def cost(name: str, size: int = SIZE, **options: Any) -> tuple[int, float]:
+    """Parameters, and 10⁹ multiply-adds for one picture of `size` px, of a network with these options."""
     counter = FlopCounterMode(display=False)
     with torch.device("meta"), torch.no_grad():
-        model = create(name).eval()
+        model = create(name, **options).eval()
         for module in model.modules():
             if isinstance(module, nn.BatchNorm2d):
                 # nothing of it counts, and on this device it takes half of the time
                 vars(module)["forward"] = nn.Identity().forward
-        batch = {"composite": torch.empty(1, 3, SIZE, SIZE), "mask": torch.empty(1, 1, SIZE, SIZE)}
+        batch = {"composite": torch.empty(1, 3, size, size), "mask": torch.empty(1, 1, size, size)}
         with counter:
             model(batch)
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    return Variant(name, architecture.paper, architecture.task, parameters, counter.get_total_flops() / 2e9)
+    return sum(parameter.numel() for parameter in model.parameters()), counter.get_total_flops() / 2e9

@@ -8,7 +8,7 @@ ROWS = multi_mask.ROWS
 """Rows for the tables of single benchmarks."""
 DIFFERS = multi_mask.DIFFERS
 
-TABLES = {foreground_aware.TITLE: foreground_aware.sheets}
+TABLES = {module.TITLE: module.sheets for module in (foreground_aware, multi_mask)}
 """By paper: what was measured → its tables, by file name in reports/tables."""
 
 

@@ -2,17 +2,14 @@
 
 from collections.abc import Sequence
 
-from retouch.evaluation.papers.measured import Measured, Method
-from retouch.evaluation.sheets import Entry, Key, Sheet, Table, percent, table
+from retouch.evaluation.papers.measured import Measured
+from retouch.evaluation.papers.parts import ALL, APART, SUBSETS, Rows, by_subset, caption, columns, figures, here, keyed, title
+from retouch.evaluation.sheets import Entry, Sheet, Table, percent, table
 from retouch.evaluation.summary import bin_names
 
 TITLE = "Foreground-aware harmonization"
 PAPER = "foreground-aware-harmonization"
-ALL = "All"
-SUBSETS = ("HCOCO", "HAdobe5k", "HFlickr", "Hday2night")
 BINS = ("0–0.05", "0.05–0.15", "0.15–1")
-Rows = list[tuple[tuple[str, ...], list[Method]]]
-"""Test sets, and the methods that were measured on all of them."""
 PEAK = "psnr_target_max"  # the authors' code takes each real picture's maximum as peak
 
 TABLE_1 = {  # MSE, PSNR of each sub-dataset, then of all
@@ -59,7 +56,6 @@ CONVENTIONS = (
     "MSE and fMSE on the 0–255 scale. PSNR has 255 as peak; PSNR (max), the convention of the authors' code and of the paper's "
     "rows, each real picture's maximum. All is the mean over pictures."
 )
-APART = "The paper's own figures, on iHarmony4."
 TRAINED = ["model", "HFlip", "RRC", "FN-MSE", "other options", "steps", "batch", "px", "training scenes"]
 NONE = "No model of this paper is listed under `models` in params.yaml."
 
@@ -72,61 +68,33 @@ def sheets(measured: Measured) -> dict[str, Sheet]:
         "table 2: by foreground ratio": _by_bin(rows, bin_names(measured.settings.evaluate.foreground_bins)),
         "table 3: ablation": _ablation(rows, measured),
     }
-    notes = (_here(measured), DIFFERS, CONVENTIONS) if rows else (NONE,)
+    notes = (here(measured, list(measured.models(PAPER))), DIFFERS, CONVENTIONS) if rows else (NONE,)
     return {
-        f"foreground-aware-{number}.md": Sheet(f"{TITLE}, {title}", tuple(parts) if rows else (), notes)
-        for number, (title, parts) in enumerate(tables.items(), 1)
+        f"foreground-aware-{number}.md": Sheet(f"{TITLE}, {name}", tuple(parts) if rows else (), notes)
+        for number, (name, parts) in enumerate(tables.items(), 1)
     }
-
-
-def _here(measured: Measured) -> str:
-    """How the models of the tables were trained."""
-    told = [
-        f"{_title(name, measured)} for {', '.join(chosen.benchmarks)} from {measured.learned_from[name]:,} scenes at "
-        f"{measured.results[name]['size']} px, {measured.results[name]['steps']:,} steps of {chosen.batch}"
-        for name, chosen in measured.models(PAPER).items()
-    ]
-    return f"What was learned here: {'; '.join(told)}."
-
-
-def _title(name: str, measured: Measured) -> str:
-    """A model's name, with its architecture where that is another."""
-    architecture = measured.settings.models[name].architecture
-    return name if name == architecture else f"{name} ({architecture})"
 
 
 def _by_subset(rows: Rows) -> list[Table]:
     """Table 1; the paper's rows stand below where the sub-datasets are the paper's, else apart."""
-    metrics = ("mse", "psnr", PEAK)
-    paper = [Entry((name,), _keyed((*SUBSETS, ALL), ("mse", PEAK), row), "paper") for name, row in TABLE_1.items()]
+    paper = [Entry((name,), keyed((*SUBSETS, ALL), ("mse", PEAK), row), "paper") for name, row in TABLE_1.items()]
     paper.insert(0, Entry(("composite",), COMPOSITE, "paper"))
-    found, beside = [], False
-    for sets, methods in rows:
-        counts = methods[0].counts("subsets")
-        same = set(counts) == set(SUBSETS)
-        groups = [*(SUBSETS if same else counts), *([ALL] if len(counts) > 1 else [])]
-        entries = [Entry((method.name,), _figures(method, "subsets"), method.kind) for method in methods]
-        caption = _caption(sets, {name: counts[name] for name in groups if name != ALL})
-        found.append(table(caption, ["method"], _columns(groups, metrics), entries + (paper if same else [])))
-        beside = beside or same
-    if not beside:
-        found.append(table(APART, ["method"], _columns((*SUBSETS, ALL), ("mse", PEAK)), paper))
-    return found
+    return by_subset(rows, ["method"], lambda method: (method.name,), ("mse", "psnr", PEAK), paper)
 
 
 def _by_bin(rows: Rows, bins: Sequence[str]) -> list[Table]:
     """Table 2; the paper's rows stand below where there is one table with the paper's bins, else apart."""
     metrics = ("mse", "fmse")
     same = tuple(bins) == BINS and len(rows) == 1
-    paper = [Entry((name,), _keyed((*BINS, ALL), metrics, row), "paper") for name, row in TABLE_2.items()]
+    paper = [Entry((name,), keyed((*BINS, ALL), metrics, row), "paper") for name, row in TABLE_2.items()]
     found = []
     for sets, methods in rows:
         counts = methods[0].counts("foreground")
-        entries = [Entry((method.name,), _figures(method, "foreground"), method.kind) for method in methods]
-        caption = _caption(sets, {percent(name): counts.get(name, 0) for name in bins})
-        found.append(table(caption, ["method"], _columns((*bins, ALL), metrics), entries + (paper if same else [])))
+        entries = [Entry((method.name,), figures(method, "foreground"), method.kind) for method in methods]
+        told = caption(sets, {percent(name): counts.get(name, 0) for name in bins})
+        found.append(table(told, ["method"], columns((*bins, ALL), metrics), entries + (paper if same else [])))
     if not same:
-        found.append(table(APART, ["method"], _columns((*BINS, ALL), metrics), paper))
+        found.append(table(APART, ["method"], columns((*BINS, ALL), metrics), paper))
     return found
 
 
@@ -134,18 +102,18 @@ def _ablation(rows: Rows, measured: Measured) -> list[Table]:
     """Table 3, with identity and idempotence; the paper's rows stand below where there is one table, else apart."""
     paper = []
     for *words, mse, fmse, psnr in TABLE_3:
-        figures = {("", "mse"): mse, ("", "fmse"): fmse, ("", PEAK): psnr}
-        paper.append(Entry((*words, "180 epochs", "16", "256", "65,742"), figures, "paper"))
-    columns = [("", metric) for metric in ("mse", "fmse", "psnr", PEAK, "identity", "idempotence")]
+        printed = {("", "mse"): mse, ("", "fmse"): fmse, ("", PEAK): psnr}
+        paper.append(Entry((*words, "180 epochs", "16", "256", "65,742"), printed, "paper"))
+    keys = [("", metric) for metric in ("mse", "fmse", "psnr", PEAK, "identity", "idempotence")]
     found = []
     for sets, methods in rows:
         entries = []
         for method in methods:
             words = _trained(method.name, measured) if method.kind == "model" else [method.name, *["–"] * (len(TRAINED) - 1)]
             entries.append(Entry(tuple(words), {("", metric): value for metric, value in method.all().items()}, method.kind))
-        found.append(table(_caption(sets, methods[0].counts("subsets")), TRAINED, columns, entries + paper * (len(rows) == 1)))
+        found.append(table(caption(sets, methods[0].counts("subsets")), TRAINED, keys, entries + paper * (len(rows) == 1)))
     if len(rows) != 1:
-        shared = [key for key in columns if any(key in entry.figures for entry in paper)]
+        shared = [key for key in keys if any(key in entry.figures for entry in paper)]
         found.append(table(APART, TRAINED, shared, paper))
     return found
 
@@ -157,25 +125,8 @@ def _trained(name: str, measured: Measured) -> list[str]:
     options = [f"{key} {value}" for key, value in chosen.options.items()]
     options += [f"initial {chosen.initial.weights}"] if chosen.initial else []
     return [
-        _title(name, measured),
+        title(name, measured),
         *("+" if switch else "−" for switch in switches),
         ", ".join(options),
         *(f"{value:,}" for value in (result["steps"], chosen.batch, result["size"], measured.learned_from[name])),
     ]
-
-
-def _caption(sets: Sequence[str], counts: dict[str, int]) -> str:
-    return f"On {', '.join(sets)}; pictures: {', '.join(f'{name} {count}' for name, count in counts.items())}."
-
-
-def _columns(groups: Sequence[str], metrics: Sequence[str]) -> list[Key]:
-    return [(percent(group), metric) for group in groups for metric in metrics]
-
-
-def _keyed(groups: Sequence[str], metrics: Sequence[str], values: Sequence[float]) -> dict[Key, float]:
-    return dict(zip(_columns(groups, metrics), values, strict=True))
-
-
-def _figures(method: Method, division: str) -> dict[Key, float]:
-    found = {**method.by(division), ALL: method.all()}
-    return {(percent(group), metric): value for group, figures in found.items() for metric, value in figures.items()}

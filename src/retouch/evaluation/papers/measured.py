@@ -65,6 +65,10 @@ class Measured:
             found.setdefault(tuple(sorted(self.results[name]["benchmarks"])), []).append(name)
         return found
 
+    def tested(self, paper: str, benchmark: str) -> list[str]:
+        """Those models that were tested on a benchmark."""
+        return [name for name in self.models(paper) if benchmark in self.results[name]["benchmarks"]]
+
     def methods(self, test_sets: Sequence[str], models: Sequence[str]) -> list[Method]:
         """The rows of one table: the composite, the methods without training, the models.
 
