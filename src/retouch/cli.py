@@ -1,4 +1,7 @@
-"""The command line: one command a stage of dvc.yaml, and one a user's job. All work is done in the rooms."""
+"""The command line: one command a stage of dvc.yaml, and one a user's job. All work is done in the rooms.
+
+The commands that deal with trained models stand in `cli_models`.
+"""
 
 import errno
 import json
@@ -9,8 +12,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
+from retouch.cli_models import commands
 from retouch.errors import RetouchError
 from retouch.settings import load
 
@@ -24,7 +27,6 @@ app = typer.Typer(
 )
 STAGES = "Pipeline stages (run by dvc repro)"
 DATA = "Data and settings"
-MODELS = "Models"
 
 ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="A name under `models` in params.yaml.")]
 console = Console()
@@ -194,56 +196,7 @@ def look(
     console.print(str(path))
 
 
-@app.command(rich_help_panel=MODELS)
-def models(as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False) -> None:
-    """Every variant at its paper's settings: task, paper, parameters, and multiply-adds for one picture of 256 px."""
-    from retouch.models.catalogue import sheet, variants
-
-    with console.status("counting"):
-        found = variants()
-    if as_json:
-        print(json.dumps([vars(variant) for variant in found], indent=2, sort_keys=True))
-        return
-    console.print(sheet(found))
-
-
-@app.command(rich_help_panel=MODELS)
-def status(as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False) -> None:
-    """What is serving, from which data, with which figures."""
-    from retouch.registry.status import status
-
-    found = status()
-    if as_json:
-        print(json.dumps(found, indent=2, sort_keys=True))
-        return
-    table = Table("model", "alias", "version", "MSE ratio", "git", "data", "promoted", box=None, header_style="bold")
-    for name, model in found["models"].items():
-        for alias in ("champion", "challenger"):
-            version = model.get(alias)
-            if version:
-                ratio = version.get("mse_ratio")
-                table.add_row(
-                    name,
-                    alias,
-                    str(version["version"]),
-                    "–" if ratio is None else f"{ratio:.3f}",
-                    (version.get("git_commit") or "–")[:8],
-                    (version.get("data_md5") or "–")[:8],
-                    (version.get("promoted_at") or "–")[:16].replace("T", " "),
-                )
-    console.print(table if found["models"] else f"nothing is registered at {found['tracking_uri']}: run `make demo`")
-
-
-@app.command(rich_help_panel=MODELS)
-def rollback(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A registered model.")],
-    reason: Annotated[str, typer.Option(help="Why; kept with the version that is taken back.")] = "rolled back by hand",
-) -> None:
-    """Serve the champion before the present one again."""
-    from retouch.registry.rollback import rollback
-
-    result = rollback(model, reason)
-    console.print(f"{model}: version {result.restored} serves again, version {result.withdrawn} is withdrawn")
+app.registered_commands += commands.registered_commands
 
 
 if __name__ == "__main__":

@@ -49,9 +49,9 @@ def test_any_size_comes_back_in_its_size(size, rng):
 
 def test_operator_masks_are_applied_at_full_size(picture):
     model = create("sgmmh-om", depth=3, width=8)
-    torch.nn.init.constant_(model.last[-1].bias, 0.1)
+    torch.nn.init.constant_(model.backbone.head.bias, 0.1)
     made = harmonize(model, picture, None, 32)
-    assert made.operator_masks.shape == (6, 32, 32)
+    assert made.layers.values.shape == (6, 32, 32)
     assert np.corrcoef(made.image.ravel(), picture.ravel())[0, 1] > 0.8
     assert np.abs(made.image.astype(int) - picture).mean() > 5
 

@@ -12,7 +12,7 @@ SOURCE = Path("src/retouch")
 ROOMS = ["settings", "sources", "store", "checks", "parsing", "synthesis", "models", "inference", "training", "evaluation",
          "registry", "studio"]  # fmt: skip
 LEAVES = ["errors", "files", "images", "color", "tracking", "weights"]
-ENDS = ["cli", "presets"]
+ENDS = ["cli", "cli_models", "presets"]
 PLUMBING = {"errors", "files", "settings", "tracking", "weights", "__init__"}
 """Code that cannot change what a stage makes: without influence, pinned by digests, or tracked as parameters."""
 HEAVY = ["torch", "mlflow", "prefect", "great_expectations", "lightning", "torchmetrics", "pandas"]

@@ -1,5 +1,7 @@
-"""A network applied to a picture of any size."""
+"""A network applied to a picture of any size, and the layers that it left to edit."""
 
-from retouch.inference.harmonize import Harmonized, harmonize
+from retouch.inference.harmonize import Harmonized, harmonize, retouch
+from retouch.inference.layer_files import load_layers, save_layers
+from retouch.inference.layers import Layers
 
-__all__ = ["Harmonized", "harmonize"]
+__all__ = ["Harmonized", "Layers", "harmonize", "load_layers", "retouch", "save_layers"]

@@ -1,15 +1,14 @@
 """Harmonize one picture: the network sees it at its working size, the change is applied to the original pixels."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from retouch.errors import RetouchError
-from retouch.images import resize, to_tensor, to_uint8
+from retouch.images import resize, to_tensor
+from retouch.inference.fullsize import add_change, apply
+from retouch.inference.layers import Layers
 from retouch.models.base import Model
 
 LUMA = (0.299, 0.587, 0.114)
@@ -18,17 +17,18 @@ LUMA = (0.299, 0.587, 0.114)
 
 @dataclass(frozen=True)
 class Harmonized:
-    """The result, uint8 in the input's shape; `operator_masks` 6×S×S float at working size, from models that predict them."""
+    """The result, uint8 in the input's shape, and the layers that made it, from models that predict operator masks."""
 
     image: np.ndarray
-    operator_masks: np.ndarray | None = None
+    layers: Layers | None = None
 
 
 def harmonize(model: Model, image: np.ndarray, mask: np.ndarray | None, size: int) -> Harmonized:
     """Harmonize a uint8 picture of any size; `mask` (uint8 H×W, 255 = pasted, between = partly) for models that need one.
 
     The network runs at `size`² px. Operator masks are enlarged and applied at full size; of other networks the difference
-    that they make is enlarged and added, so that no detail is lost. What comes in comes out:
+    that they make is enlarged and added, so that no detail is lost; edges are those of the picture, and of the mask where the
+    difference goes with one. What comes in comes out:
 
     - H×W×3: colour. H×W: grey, shown to the network as colour, its answer made grey again. H×W×4: the alpha channel is handed
       through, and the network sees the colours as they are, transparent or not.
@@ -53,36 +53,40 @@ def harmonize(model: Model, image: np.ndarray, mask: np.ndarray | None, size: in
         )
     elif not mask.any():
         return Harmonized(image.copy())
+    made, layers = _harmonized(model, colours(image), mask, size)
+    return Harmonized(as_given(made, image), layers)
+
+
+def retouch(layers: Layers, image: np.ndarray) -> np.ndarray:
+    """Apply layers, their edits carried out, to a uint8 picture of any size, be it grey, colour or with alpha."""
+    return as_given(apply(layers, colours(image)), image)
+
+
+def colours(image: np.ndarray) -> np.ndarray:
+    """The H×W×3 of a picture, be it grey or with alpha."""
+    return np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else np.ascontiguousarray(image[..., :3])
+
+
+def as_given(made: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """An H×W×3 result in the form of the picture that it was made of: grey, or with its alpha channel."""
     if image.ndim == 2:
-        made = _harmonized(model, np.repeat(image[..., None], 3, axis=2), mask, size)
-        return Harmonized(np.rint(made.image @ np.array(LUMA)).astype(np.uint8), made.operator_masks)
-    made = _harmonized(model, np.ascontiguousarray(image[..., :3]), mask, size)
-    return Harmonized(np.concatenate([made.image, image[..., 3:]], axis=2), made.operator_masks)
+        return np.rint(made @ np.array(LUMA)).astype(np.uint8)
+    return made if image.shape[2] == 3 else np.dstack([made, image[..., 3:]])
 
 
 @torch.inference_mode()
-def _harmonized(model: Model, image: np.ndarray, mask: np.ndarray | None, size: int) -> Harmonized:
+def _harmonized(model: Model, image: np.ndarray, mask: np.ndarray | None, size: int) -> tuple[np.ndarray, Layers | None]:
     """A uint8 H×W×3 picture and its uint8 H×W mask, both already looked over."""
-    batch = {"composite": _square(image, size)}
+    small = resize(image, size, size)
+    batch = {"composite": to_tensor([small])}
     if mask is not None:
-        batch["mask"] = _square(mask, size)
+        batch["mask"] = to_tensor([resize(mask, size, size)])
     parameter = next(model.parameters(), None)  # baselines have none
     device = torch.device("cpu") if parameter is None else parameter.device
     result = model.eval()({key: value.to(device) for key, value in batch.items()})
-    full = to_tensor([image]).to(device)
     if result.operator_masks is not None:
-        retouch: Callable[[Tensor, Tensor], Tensor] = model.retouch  # type: ignore[assignment]
-        made = retouch(full, _enlarge(result.operator_masks, full))
-        return Harmonized(to_uint8(made)[0], result.operator_masks[0].cpu().numpy())
-    change = result.image - batch["composite"].to(device)
-    return Harmonized(to_uint8(full + _enlarge(change, full))[0])
-
-
-def _square(picture: np.ndarray, size: int) -> Tensor:
-    return to_tensor([resize(picture, size, size)])
-
-
-def _enlarge(values: Tensor, like: Tensor) -> Tensor:
-    if values.shape[-2:] == like.shape[-2:]:
-        return values
-    return F.interpolate(values, like.shape[-2:], mode="bilinear", align_corners=False, antialias=True)
+        values = result.operator_masks[0].float().cpu().numpy()
+        layers = Layers.of(model.retouch, values, (image.shape[0], image.shape[1]))
+        return apply(layers, image, small), layers
+    change = (result.image.float().cpu() - batch["composite"])[0].permute(1, 2, 0).mul(255)
+    return add_change(change.contiguous().numpy(), image, mask, small), None

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 CODE = ("__init__.py", "color.py", "errors.py", "files.py", "images.py", "inference", "models")
 """What of this package travels with a model: the import closure of `retouch.inference` and `retouch.models.files`."""
 
-REQUIREMENTS = ("mlflow", "numpy", "pillow", "safetensors", "torch")
+REQUIREMENTS = ("mlflow", "numpy", "opencv-python-headless", "pillow", "safetensors", "torch")
 EXAMPLE_SIDE = 32  # px
 
 

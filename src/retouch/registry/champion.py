@@ -1,0 +1,41 @@
+"""The network behind a name: the champion of a registered model, or a model file."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from retouch import tracking
+from retouch.errors import TrackingError
+from retouch.registry.versions import aliased, registered
+
+if TYPE_CHECKING:
+    from retouch.models.files import LoadedModel
+
+SUFFIX = ".safetensors"
+
+
+def load(model: str) -> LoadedModel:
+    """A network by the path of its `.safetensors` file, or the one at `models:/MODEL@champion`.
+
+    Raises WeightsError for a file that is no network, TrackingError when the registry has no such model or no champion of it.
+    """
+    from retouch.models import files
+
+    if model.endswith(SUFFIX):
+        return files.load(Path(model))
+    store = tracking.client()
+    with tracking.translated():
+        version = aliased(store, model)
+        if version is None:
+            what = "has no champion" if registered(store, model) else "is not registered"
+            trained = Path("artifacts") / model / f"model{SUFFIX}"
+            trained_hint = f", or give the network itself, --model {trained}" if trained.is_file() else ""
+            raise TrackingError(f"{model} {what} at {tracking.uri()}: `retouch status` lists what serves{trained_hint}")
+        from mlflow.artifacts import download_artifacts
+
+        with tempfile.TemporaryDirectory() as folder:
+            source = f"models:/{version.name}/{version.version}"
+            package = Path(download_artifacts(source, dst_path=folder, tracking_uri=tracking.uri()))
+            return files.load(package / "artifacts" / f"model{SUFFIX}")
