@@ -16,7 +16,7 @@ from retouch.errors import SettingsError, StoreError, TrackingError
 from retouch.files import sha256_file, write_json
 from retouch.inference import harmonize
 from retouch.models import create, files
-from retouch.registry import CHALLENGER, CHAMPION, PRODUCT
+from retouch.registry import CHALLENGER, CHAMPION, PRODUCT, champion
 from retouch.registry.promotion import promote, promote_product
 from retouch.registry.register import ensure, register
 from retouch.registry.rollback import rollback
@@ -162,7 +162,8 @@ def test_the_package_holds_no_pickle_and_its_own_code_suffices(project: Settings
     where, imported = json.loads(done.stdout.splitlines()[-1])
     assert Path(where).is_relative_to(package)
     required = {line.partition("==")[0] for line in (package / "requirements.txt").read_text().split()}
-    assert {name.replace("PIL", "pillow") for name in imported} <= required
+    packages = {"PIL": "pillow", "cv2": "opencv-python-headless"}
+    assert {packages.get(name, name) for name in imported} <= required
     loaded = files.load(model)
     expected = harmonize(loaded.module, image[0], None, SIZE).image
     assert np.array_equal(np.load(tmp_path / "made.npy")[0], expected)
@@ -191,8 +192,11 @@ def test_a_model_with_a_mask_refuses_to_go_without_and_one_without_ignores_it(
 
 def test_the_gate_lets_better_models_through_and_no_worse_one(project: Settings):
     train("idih", 1, 0.5)
+    with pytest.raises(TrackingError, match="idih is not registered"):
+        champion.load("idih")
     first = promote(project, "idih")
     assert (first.state, first.champion) == ("promoted", 1)
+    assert champion.load("idih").architecture == "idih"
     assert promote(project, "idih").state == "champion"
     train("idih", 2, 0.6)
     worse = promote(project, "idih")

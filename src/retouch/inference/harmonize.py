@@ -83,7 +83,7 @@ def _harmonized(model: Model, image: np.ndarray, mask: np.ndarray | None, size: 
         batch["mask"] = to_tensor([resize(mask, size, size)])
     parameter = next(model.parameters(), None)  # baselines have none
     device = torch.device("cpu") if parameter is None else parameter.device
-    result = model.eval()({key: value.to(device) for key, value in batch.items()})
+    result = model.eval().to(memory_format=torch.channels_last)({key: value.to(device) for key, value in batch.items()})
     if result.operator_masks is not None:
         values = result.operator_masks[0].float().cpu().numpy()
         layers = Layers.of(model.retouch, values, (image.shape[0], image.shape[1]))
