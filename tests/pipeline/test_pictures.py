@@ -106,6 +106,7 @@ def test_a_model_that_needs_a_mask(place):
         (["harmonize", "none.png"], "none.png is missing"),
         (["harmonize", "om.safetensors"], "om.safetensors cannot be decoded"),
         (["harmonize", "photo.png", "--model", "none.safetensors"], "none.safetensors is missing"),
+        (["harmonize", "photo.png", "--model", "none"], "there is no registry .*mlflow.db: work in the project's folder"),
         (["harmonize", "photo.png", "--model", "idih.safetensors"], "needs a foreground mask"),
         (["harmonize", "photo.png", "--model", "idih.safetensors", "--mask", "small.png"], r"the mask is uint8 \(9, 12\)"),
         (["harmonize", "photo.png", "--model", "idih.safetensors", "--mask", "half.png", "--layers", "l"], "no operator masks"),

@@ -25,6 +25,13 @@ def load(model: str) -> LoadedModel:
 
     if model.endswith(SUFFIX):
         return files.load(Path(model))
+    address = tracking.uri()
+    database = Path(address.removeprefix("sqlite:///"))
+    if address.startswith("sqlite:///") and not database.is_file():  # the client would make one
+        raise TrackingError(
+            f"there is no registry {database}: work in the project's folder, name a registry by MLFLOW_TRACKING_URI, "
+            f"or give a network, --model FILE{SUFFIX}"
+        )
     store = tracking.client()
     with tracking.translated():
         version = aliased(store, model)
@@ -32,7 +39,7 @@ def load(model: str) -> LoadedModel:
             what = "has no champion" if registered(store, model) else "is not registered"
             trained = Path("artifacts") / model / f"model{SUFFIX}"
             trained_hint = f", or give the network itself, --model {trained}" if trained.is_file() else ""
-            raise TrackingError(f"{model} {what} at {tracking.uri()}: `retouch status` lists what serves{trained_hint}")
+            raise TrackingError(f"{model} {what} at {address}: `retouch status` lists what serves{trained_hint}")
         from mlflow.artifacts import download_artifacts
 
         with tempfile.TemporaryDirectory() as folder:
