@@ -5,12 +5,14 @@ import torch
 from hypothesis import given as drawn
 from hypothesis import settings
 from hypothesis import strategies as st
+from torch import nn
 
 from retouch.errors import SettingsError
 from retouch.models import create
 from retouch.models.discriminator import PatchDiscriminator
 from retouch.models.ht import positions
 from retouch.models.retoucher import OPERATORS, Operator, Retoucher
+from retouch.models.unet import GrowingConv
 
 SMALL = {"depth": 3, "width": 8}
 
@@ -142,3 +144,18 @@ def test_places_differ_and_do_not_depend_on_the_size():
     small, large = positions(4, 4, 16)[0], positions(8, 8, 16)[0].view(8, 8, 16)
     assert torch.cdist(small, small).add(torch.eye(16) * 9).min() > 0.1
     torch.testing.assert_close(small[-1], large[-1, -1])  # the last corner is the last corner
+
+
+@pytest.mark.parametrize("size", [(5, 7), (1, 1), (16, 17), (260, 1)])
+def test_growing_by_four_small_convolutions_is_growing_padding_and_convolving(size):
+    torch.manual_seed(0)
+    growing, small = GrowingConv(3, 5).double(), torch.rand(2, 3, *size, dtype=torch.double, requires_grad=True)
+    plain = nn.Sequential(nn.Upsample(scale_factor=2), nn.ReflectionPad2d(1))
+    expected = nn.functional.conv2d(plain(small), growing.weight, growing.bias)
+    torch.testing.assert_close(growing(small), expected)
+    weights = torch.rand_like(expected)
+    for leaf in (small, growing.weight, growing.bias):
+        ours, theirs = (
+            torch.autograd.grad((made * weights).sum(), leaf, retain_graph=True)[0] for made in (growing(small), expected)
+        )
+        torch.testing.assert_close(ours, theirs)

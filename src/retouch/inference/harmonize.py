@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 
@@ -77,10 +78,10 @@ def as_given(made: np.ndarray, image: np.ndarray) -> np.ndarray:
 @torch.inference_mode()
 def _harmonized(model: Model, image: np.ndarray, mask: np.ndarray | None, size: int) -> tuple[np.ndarray, Layers | None]:
     """A uint8 H×W×3 picture and its uint8 H×W mask, both already looked over."""
-    small = resize(image, size, size)
+    small = _seen(image, size)
     batch = {"composite": to_tensor([small])}
     if mask is not None:
-        batch["mask"] = to_tensor([resize(mask, size, size)])
+        batch["mask"] = to_tensor([_seen(mask, size)])
     parameter = next(model.parameters(), None)  # baselines have none
     device = torch.device("cpu") if parameter is None else parameter.device
     result = model.eval().to(memory_format=torch.channels_last)({key: value.to(device) for key, value in batch.items()})
@@ -90,3 +91,11 @@ def _harmonized(model: Model, image: np.ndarray, mask: np.ndarray | None, size: 
         return apply(layers, image, small), layers
     change = (result.image.float().cpu() - batch["composite"])[0].permute(1, 2, 0).mul(255)
     return add_change(change.contiguous().numpy(), image, mask, small), None
+
+
+def _seen(picture: np.ndarray, size: int) -> np.ndarray:
+    """The picture or mask as the network sees it; a large one is shrunk by a whole factor first, to thrice that."""
+    factor = min(picture.shape[:2]) // (3 * size)
+    if factor > 1:
+        picture = cv2.resize(picture, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA)
+    return resize(picture, size, size)

@@ -31,7 +31,8 @@ def read(path: Path) -> Picture:
     options: dict[str, Any] = {key: file.info[key] for key in ("icc_profile", "dpi") if key in file.info}
     if isinstance(file, JpegImagePlugin.JpegImageFile) and file.mode in ("L", "RGB"):
         options |= {"qtables": file.quantization, "subsampling": JpegImagePlugin.get_sampling(file)}
-    upright = ImageOps.exif_transpose(file)
+    ImageOps.exif_transpose(file, in_place=True)  # copies only what has to be turned
+    upright = file
     if exif := upright.getexif():
         options["exif"] = exif.tobytes()
     if upright.mode.startswith("I") or upright.mode == "F":

@@ -1,7 +1,14 @@
 """DoveNet's attention U-Net, as Sg-MMH takes it for its generator (§4.1)."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+
+WORTH = 256
+"""Pixels of a small map from which on it pays to sum kernels: below, the kernels are larger than the maps."""
+
+SEEN = (((1, 0, 0), (0, 1, 1)), ((1, 1, 0), (0, 0, 1)))
+"""Which of a kernel's three places meet the first and the second small pixel that an even, and an odd, grown pixel sees."""
 
 
 class AttentionUNet(nn.Module):
@@ -22,12 +29,11 @@ class AttentionUNet(nn.Module):
             inside = _Block(widths[level - 1], widths[level], inside, attention=level <= 3, dropout=dropout)
         self.first = nn.Conv2d(inputs, width, 4, stride=2, padding=1)
         self.inner = inside if inside is not None else nn.Identity()
-        *grow, self.head = _grow(width * (2 if inside is not None else 1), outputs)
-        self.last = nn.Sequential(nn.ReLU(), *grow)
+        self.head = GrowingConv(width * (2 if inside is not None else 1), outputs)
 
     def forward(self, given: Tensor) -> Tensor:
         """Down, what lies inside, up."""
-        return self.head(self.last(self.inner(self.first(given))))
+        return self.head(torch.relu(self.inner(self.first(given))))
 
 
 class _Block(nn.Module):
@@ -40,7 +46,7 @@ class _Block(nn.Module):
         self.inside = nn.Sequential(nn.InstanceNorm2d(inner), inside) if inside is not None else nn.Identity()
         self.up = nn.Sequential(
             nn.ReLU(),
-            *_grow(inner * (2 if inside is not None else 1), outer),
+            GrowingConv(inner * (2 if inside is not None else 1), outer),
             nn.InstanceNorm2d(outer),
             *([nn.Dropout(0.5)] if dropout else []),
         )
@@ -51,5 +57,28 @@ class _Block(nn.Module):
         return joined if self.gate is None else self.gate(joined) * joined
 
 
-def _grow(before: int, after: int) -> list[nn.Module]:
-    return [nn.Upsample(scale_factor=2), nn.ReflectionPad2d(1), nn.Conv2d(before, after, 3)]
+class GrowingConv(nn.Conv2d):
+    """Nearest-neighbour growth by 2, a reflected border of one pixel and a 3×3 convolution: N×C×H×W → N×outputs×2H×2W.
+
+    A pixel of the grown map sees 2×2 small ones only, so each of the four kinds of pixel is a 2×2 convolution of the small map
+    with sums of the kernel: 4 multiply-adds in place of 9, and no grown map of all inputs. The reflected border is the repeated
+    edge of the small map.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs, 3)
+
+    def forward(self, small: Tensor) -> Tensor:
+        """The same as growing, padding and convolving, to rounding."""
+        if small.shape[-2] * small.shape[-1] < WORTH:
+            return super().forward(F.pad(F.interpolate(small, scale_factor=2), (1, 1, 1, 1), mode="reflect"))
+        bias = None if self.bias is None else self.bias.repeat(4)
+        seen = torch.tensor(SEEN, dtype=self.weight.dtype, device=self.weight.device)
+        kernels = torch.einsum("pty,qsx,oiyx->pqoits", seen, seen, self.weight).flatten(0, 2)
+        made = F.conv2d(F.pad(small, (1, 1, 1, 1), mode="replicate"), kernels, bias).unflatten(1, (4, -1))
+        height, width = small.shape[-2:]
+        rows = [
+            torch.stack([made[:, 2 * low + right, :, low : low + height, right : right + width] for right in (0, 1)], dim=-1)
+            for low in (0, 1)
+        ]
+        return torch.stack(rows, dim=-3).flatten(-2).flatten(-3, -2)
