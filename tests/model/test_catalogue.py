@@ -35,9 +35,9 @@ def test_parameters_and_multiply_adds_are_the_references(name, millions, gmac):
 
 
 def test_cost_grows_with_the_picture_and_the_options():
-    parameters, small = cost("sgmmh-om", 64, depth=3, width=4)
-    assert cost("sgmmh-om", 128, depth=3, width=4) == (parameters, pytest.approx(4 * small))
-    more = cost("sgmmh-om", 64, depth=3, width=8)
+    parameters, small = cost("sgmmh-om-idih", 64, depth=3, width=4)
+    assert cost("sgmmh-om-idih", 128, depth=3, width=4) == (parameters, pytest.approx(4 * small, rel=0.05))
+    more = cost("sgmmh-om-idih", 64, depth=3, width=8)
     assert more[0] > 2 * parameters
     assert more[1] > 2 * small
 

@@ -18,7 +18,7 @@ RADIUS, REGULARIZER = 2, 1e-4
 """Window of the guided filter, in px of the small map, and its ε; chosen by PSNR (docs/retoucher.md)."""
 COLOUR_WEIGHT = 2.5
 """The guide's a and b count this much more than L: on L's scale they span less."""
-STRIP = 1 << 16  # pixels: buffers stay in the cache, and OpenCV starts no threads of its own
+STRIP = 1 << 17  # pixels; smaller ones cost calls, larger ones the cache
 
 
 @functools.cache
