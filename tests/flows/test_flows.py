@@ -190,7 +190,7 @@ def test_stopping_the_flow_stops_its_stage(done: Path, finished: Path, prefect: 
             assert process.poll() is None
             time.sleep(0.1)
         stops[folder](process.pid)  # as a scheduler does, and as Ctrl-C does: to the whole group
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=180)
         assert process.returncode == 130
         assert errors == "stopped; the same command continues where it was\n"
         with pytest.raises(ProcessLookupError):
