@@ -27,6 +27,8 @@ from typing import Any
 import numpy as np
 from sides import Chosen, machine
 
+from retouch.models import names
+
 SIZE = 256
 WIDTH, HEIGHT = 4000, 3000
 PARTS = ("decode", "predict", "retouch", "encode")
@@ -36,7 +38,8 @@ GRAIN = 8.0  # codes; makes the JPEG as large as a camera's
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--models", nargs="+", default=["sgmmh-om", "idih"], metavar="NAME", help="of `retouch models`")
+    known = [name for name in ("sgmmh-om", "idih", "region") if name in names()]
+    parser.add_argument("--models", nargs="+", default=known, metavar="NAME", help="of `retouch models`")
     parser.add_argument("--rounds", type=int, default=5, help="turns; the best one counts")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--plain", type=int, default=1024, help="px of the plain side's width; 0 leaves it out")
@@ -97,8 +100,9 @@ def network(name: str) -> Any:
         return files.load(trained).module
     torch.manual_seed(0)
     model: Any = create(name).eval()
-    if hasattr(model, "retouch"):
-        torch.nn.init.normal_(model.backbone.head.weight, 0, 0.01)
+    for parameter in model.parameters():
+        if parameter.dim() > 1 and not parameter.any():  # what makes an untrained network change nothing
+            torch.nn.init.normal_(parameter, 0, 0.01)
     return model
 
 
@@ -107,7 +111,7 @@ def ours(name: str, path: Path, rounds: int, threads: int) -> dict[str, Any]:
     from PIL import Image
 
     from retouch.images import resize
-    from retouch.inference import Layers, harmonize
+    from retouch.inference import EditedLayers, harmonize
     from retouch.inference.pictures import read, write
 
     torch.set_num_threads(threads)
@@ -122,7 +126,7 @@ def ours(name: str, path: Path, rounds: int, threads: int) -> dict[str, Any]:
         processor[part] = min(processor[part], time.process_time() - begin[1])
         return made
 
-    def whole() -> Layers | None:
+    def whole() -> EditedLayers | None:
         picture = timed("decode", lambda: read(path))
         made = harmonize(model, picture.pixels, mask, SIZE)
         timed("encode", lambda: write(made.image, path.with_name("out.jpg"), picture))

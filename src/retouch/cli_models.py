@@ -13,7 +13,7 @@ from retouch.errors import RetouchError
 if TYPE_CHECKING:
     import numpy as np
 
-    from retouch.inference import Layers
+    from retouch.inference import EditedLayers
 
 MODELS, PICTURES = "Models", "Pictures"
 
@@ -96,7 +96,10 @@ def harmonize(
     made = harmonize(network.module, picture.pixels, region, network.size)
     if layers or sheet:
         if made.layers is None:
-            raise RetouchError(f"{model} predicts no operator masks, so there are no layers: leave out --layers and --sheet")
+            raise RetouchError(
+                f"no layers were made, for {model} predicts no operator masks or transforms, or the mask is empty: "
+                "leave out --layers and --sheet"
+            )
         if layers:
             save_layers(made.layers, layers)
         _write_sheet(sheet, picture.pixels, made.image, made.layers)
@@ -117,26 +120,31 @@ def edit(
     strength: Annotated[
         float | None, typer.Option(help="Of all layers: 0 is the photo as it was, 1 as it is now, 2 twice as much.")
     ] = None,
-    scale: Annotated[list[str] | None, typer.Option(metavar="'LAYER=S'", help="Of one layer: 'add L=0.5'. Repeatable.")] = None,
+    scale: Annotated[list[str] | None, typer.Option(metavar="'LAYER=S'", help="Of one layer: 'sky=0.5'. Repeatable.")] = None,
     only: Annotated[list[str] | None, typer.Option(metavar="LAYER", help="Undo the layers not named. Repeatable.")] = None,
     region: Annotated[
         Path | None, typer.Option(metavar="MASK", help="Change --strength, --scale, --only where this picture is white.")
     ] = None,
     limit: Annotated[Path | None, typer.Option(metavar="MASK", help="Undo all where this picture is black.")] = None,
     sheet: Sheet = None,
+    cube: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Also each region's transform as 3D LUT for photo editors, .cube.")
+    ] = None,
 ) -> None:
     """Change what `retouch harmonize` did, layer by layer, and apply it to the photo at its full size.
 
     Every call adds its edits, in the order of the options here, to those kept in LAYERS; the prediction itself stays
-    untouched, so everything can be undone. Without an option, LAYERS are applied as they are. Layers are named by operator
-    and channel: `add L` brightens, `mul L` is contrast, a is green to red, b is blue to yellow.
+    untouched, so everything can be undone. Without an option, LAYERS are applied as they are. Layers are regions by name,
+    such as `sky` and `foreground`, or operator and channel: `add L` brightens, `mul L` is contrast, a is green to red, b is
+    blue to yellow.
     """
     from retouch.inference import load_layers, pictures, retouch, save_layers
+    from retouch.inference.cube import save_cubes
 
     target, picture = pictures.target(photo, out, "edited"), pictures.read(photo)
     kept = load_layers(layers)
     where = None if region is None else pictures.read_mask(region)
-    edited = kept.undo(undo)
+    edited = kept.undo(undo) if undo else kept
     if mix is not None:
         edited = edited.mix(load_layers(mix[0]), mix[1])
     if strength is not None:
@@ -149,11 +157,13 @@ def edit(
     if limit is not None:
         edited = edited.limit(pictures.read_mask(limit))
     made = retouch(edited, picture.pixels)
+    tables = [] if cube is None else save_cubes(edited, cube)
     _write_sheet(sheet, picture.pixels, made, edited)
     pictures.write(made, target, picture)
     if edited is not kept:
         save_layers(edited, layers)
-    console.print(str(target), soft_wrap=True)
+    for path in (target, *tables):
+        console.print(str(path), soft_wrap=True)
     for number, one in enumerate(edited.edits, 1):
         console.print(f"{number}. {one}", soft_wrap=True, highlight=False)
 
@@ -163,10 +173,10 @@ def _factor(text: str) -> tuple[str, float]:
     try:
         return name.strip(), float(factor)
     except ValueError:
-        raise RetouchError(f"--scale {text!r}: give a layer and its strength, such as 'add L=0.5'") from None
+        raise RetouchError(f"--scale {text!r}: give a layer and its strength, such as 'sky=0.5'") from None
 
 
-def _write_sheet(path: Path | None, before: "np.ndarray", after: "np.ndarray", layers: "Layers") -> None:
+def _write_sheet(path: Path | None, before: "np.ndarray", after: "np.ndarray", layers: "EditedLayers") -> None:
     if path is None:
         return
     from retouch.files import atomic_file

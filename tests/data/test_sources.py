@@ -10,11 +10,11 @@ from PIL import Image
 
 from retouch.errors import SettingsError, SourceError, WeightsError
 from retouch.parsing.stage import parse
-from retouch.parsing.vocabulary import ADE20K, LIP
 from retouch.presets import use
 from retouch.settings import DataSettings, ParserSettings, Settings
 from retouch.sources import SOURCES, get
 from retouch.store import Scenes
+from retouch.vocabulary import ADE20K, LIP
 
 PHOTOS = Path("../shared/photos")
 PARSER = Path("../shared/weights/scene-parser-ade20k.onnx")

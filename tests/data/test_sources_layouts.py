@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 from retouch.cli import app
 from retouch.errors import SourceError
 from retouch.sources import SOURCES, get
-from retouch.sources.categories import CATEGORIES
 from retouch.sources.presence import look
+from retouch.vocabulary import OBJECTS
 
 
 def picture(path: Path, size: tuple[int, int] = (16, 12)) -> Path:
@@ -114,9 +114,9 @@ def test_coco_lists_pictures_with_their_shapes(tmp_path, stuff):
     assert [(photo.id, photo.split, len(photo.objects.shapes)) for photo in photos] == [
         ("train2017/000000000009", "train", 0), ("train2017/000000000025", "train", 1),
         ("val2017/000000000139", "test", 1)]  # fmt: skip
-    assert CATEGORIES[photos[1].objects.shapes[0].category] == "car"
+    assert OBJECTS[photos[1].objects.shapes[0].category] == "car"
     if stuff:
-        assert CATEGORIES[photos[0].objects.numbers[168]] == "tree"
+        assert OBJECTS[photos[0].objects.numbers[168]] == "tree"
         assert photos[0].objects.numbers[255] == 0
         assert all(photo.objects.map.is_file() for photo in photos)
     else:
@@ -155,7 +155,7 @@ def test_people_have_a_mask_each_or_none_at_all(tmp_path):
 
 def test_objects_are_numbered_by_their_names(tmp_path):
     photos = list(get("objects").photos(objects(tmp_path)))
-    assert [CATEGORIES[number] for number in photos[0].objects.numbers] == ["unlabelled", "car", "sky-other", "field"]
+    assert [OBJECTS[number] for number in photos[0].objects.numbers] == ["unlabelled", "car", "sky-other", "field"]
     (tmp_path / "objects/classes.json").write_text(json.dumps({"classes": ["unlabelled", "flying saucer"]}))
     with pytest.raises(SourceError, match=r"classes\.json: 'flying saucer' is no object category"):
         list(get("objects").photos(tmp_path))

@@ -18,8 +18,8 @@ from retouch.presets import use
 from retouch.settings import MattingSettings, Settings
 from retouch.sources import Photo, get
 from retouch.sources.annotation import Annotation, Shape, run_lengths
-from retouch.sources.categories import number_of
 from retouch.store import Scenes
+from retouch.vocabulary import number_of
 
 PHOTOS = Path("../shared/photos")
 MATTING = Path("../shared/weights/u2netp.onnx")

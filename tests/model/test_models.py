@@ -14,6 +14,8 @@ from retouch.models.files import load, save
 SMALL = {"depth": 3, "width": 8}
 SMALLEST = dict.fromkeys(names(trainable=True), SMALL) | {
     "idih-deeplab-r34": {"depth": 5, "width": 8},
+    "region": {"edge": 24, "more": 8, "width": 16},
+    "region-free": {"edge": 8, "more": 4, "width": 16, "count": 9, "heads": 2},
     "ht-rgb": {"depth": 2, "width": 64},  # a token holds the 48 values of its patch
 }
 """Every network as small as it can be; backbones have one size."""
@@ -46,7 +48,7 @@ def batch(height: int = 32, width: int = 32, count: int = 2, seed: int = 0) -> d
     composite = torch.rand(count, 3, height, width, generator=generator)
     mask = torch.zeros(count, 1, height, width)
     mask[..., height // 4 : height // 2, width // 4 :] = 1
-    return {"composite": composite, "mask": mask}
+    return {"composite": composite, "mask": mask, "labels": 1 + mask[:, 0].long()}
 
 
 def suited(name: str, seed: int = 0) -> dict[str, torch.Tensor]:
@@ -192,6 +194,6 @@ def test_channels_last_gives_the_same(name):
     with torch.no_grad():
         plain = model(given).image
         last = model.to(memory_format=torch.channels_last)(
-            {key: value.contiguous(memory_format=torch.channels_last) for key, value in given.items()}
+            given | {key: given[key].contiguous(memory_format=torch.channels_last) for key in ("composite", "mask")}
         ).image
     torch.testing.assert_close(plain, last, rtol=0, atol=1e-4)

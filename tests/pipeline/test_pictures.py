@@ -1,5 +1,6 @@
 """`retouch harmonize` and `retouch edit` as a retoucher calls them, and the examples of docs/retoucher.md."""
 
+import json
 import re
 from pathlib import Path
 
@@ -12,8 +13,11 @@ from typer.testing import CliRunner
 from retouch import cli
 from retouch.errors import RetouchError
 from retouch.images import resize
-from retouch.models import create
+from retouch.inference.pictures import read
+from retouch.models import ARCHITECTURES, MASK_GIVEN, Architecture, create
+from retouch.models.base import Model, Result
 from retouch.models.files import save
+from retouch.models.transforms import TERMS, Transforms, apply
 
 ORIENTATION, ARTIST = 274, 315
 
@@ -26,6 +30,26 @@ def retouch(*arguments: object) -> str:
 
 def pixels(path: str) -> np.ndarray:
     return np.asarray(Image.open(path))
+
+
+class Tinted(Model):
+    """Changes the mask's colours by a transform that it has by heart."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.coefficients = torch.nn.Parameter(torch.full((1, 1, len(TERMS), 3), 0.05))
+
+    def forward(self, batch):
+        transforms = Transforms(self.coefficients, batch["mask"], torch.zeros(1, 1, dtype=torch.long))
+        return Result(self.finished(apply(batch["composite"], transforms)), transforms=transforms)
+
+
+@pytest.fixture
+def tinted(monkeypatch) -> list[str]:
+    """The arguments for a network that predicts a transform."""
+    monkeypatch.setitem(ARCHITECTURES, "tinted", Architecture(f"{__name__}:Tinted", None, MASK_GIVEN))
+    save(Path("tinted.safetensors"), create("tinted"), "tinted", {}, {"name": "tinted", "size": "32", "digest": ""})
+    return ["--model", "tinted.safetensors", "--mask", "half.png"]
 
 
 @pytest.fixture
@@ -66,6 +90,46 @@ def test_harmonize_edit_undo(place):
     assert np.abs(pixels("photo-edited.png").astype(int) - first).max() <= 1
 
 
+@pytest.mark.parametrize("kept", ["layers", "layers.npz"])
+def test_the_layer_of_a_region(kept, place, tinted):
+    photo, half = pixels("photo.png"), pixels("half.png") > 0
+    retouch("harmonize", "photo.png", *tinted, "--layers", kept, "--sheet", "sheet.png")
+    first = pixels("photo-harmonized.png")
+    np.testing.assert_array_equal(first[~half], photo[~half])
+    assert (first[half] != photo[half]).mean() > 0.9
+    assert pixels("sheet.png").shape[0] > 2 * 256
+    retouch("edit", "photo.png", kept)
+    np.testing.assert_array_equal(pixels("photo-edited.png"), first)
+    said = retouch("edit", "photo.png", kept, "--scale", "foreground=0.5", "--cube", "tables")
+    assert said.splitlines() == ["photo-edited.png", "tables/foreground.cube", "1. foreground × 0.5"]
+    between = pixels("photo-edited.png").astype(int)[half]
+    assert np.abs(between * 2 - photo[half].astype(int) - first[half])[first[half] < 255].max() <= 2
+    assert Path("tables/foreground.cube").read_text().count("\n") == 4 + 33**3
+    retouch("edit", "photo.png", kept, "--strength", "0")
+    np.testing.assert_array_equal(pixels("photo-edited.png"), photo)
+    retouch("edit", "photo.png", kept, "--undo", "2", "--limit", "half.png", "--only", "foreground")
+    np.testing.assert_array_equal(pixels("photo-edited.png"), first)
+
+
+def test_a_folder_of_a_region_holds_the_mask_as_it_was_given(place, tinted):
+    Image.open("photo.png").save("photo.jpg", quality=90)
+    retouch("harmonize", "photo.jpg", *tinted, "--layers", "layers")
+    assert {path.name for path in Path("layers").iterdir()} == {"layers.json", "foreground.png"}
+    np.testing.assert_array_equal(pixels("layers/foreground.png"), pixels("half.png"))
+    found = json.loads(Path("layers/layers.json").read_text(encoding="utf-8"))
+    assert found["layers"][0]["coefficients"]["rg"] == [0.05] * 3
+    retouch("harmonize", "photo.jpg", "--model", "om.safetensors", "--layers", "masks")
+    for arguments, message in (
+        (["--mix", "masks", "0.5"], "these foreground: mix like with like"),
+        (["--scale", "sky=2"], "no layer 'sky'; there are foreground"),
+    ):
+        with pytest.raises(RetouchError, match=message):
+            retouch("edit", "photo.jpg", "layers", *arguments)
+    with pytest.raises(RetouchError, match="--cube takes layers of regions"):
+        retouch("edit", "photo.jpg", "masks", "--cube", "tables", "--sheet", "sheet.png")
+    assert not Path("sheet.png").exists()
+
+
 def test_twice_is_once(place):
     for _ in range(2):
         retouch("harmonize", "photo.png", "--model", "om.safetensors", "--layers", "one.npz")
@@ -95,6 +159,28 @@ def test_what_belongs_to_a_photo_is_kept(place):
     assert Image.open("grey.webp").size == (120, 90)
 
 
+def test_a_turned_photo_and_its_upright_mask(place, tinted):
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    Image.open("photo.png").save("turned.png", exif=exif)
+    upright = np.rot90(pixels("photo.png"), -1)
+    half = np.rot90(pixels("half.png"), -1)
+    Image.fromarray(half).save("half.png")
+    retouch("harmonize", "turned.png", *tinted, "--layers", "layers")
+    made = pixels("turned-harmonized.png")
+    np.testing.assert_array_equal(made[half == 0], upright[half == 0])
+    assert (made[half > 0] != upright[half > 0]).mean() > 0.9
+    retouch("edit", "turned.png", "layers")
+    np.testing.assert_array_equal(pixels("turned-edited.png"), made)
+
+
+def test_large_pictures_are_read_as_they_are(tmp_path, rng):
+    for kind in ("L", "RGB", "RGBA"):
+        pixels = rng.integers(0, 256, (150, 7, 4), dtype=np.uint8)[..., : len(kind)].squeeze()
+        Image.fromarray(pixels, kind).save(tmp_path / "one.png")
+        np.testing.assert_array_equal(read(tmp_path / "one.png").pixels, pixels)
+
+
 def test_a_model_that_needs_a_mask(place):
     retouch("harmonize", "photo.png", "--model", "idih.safetensors", "--mask", "half.png", "--out", "out.jpg")
     assert Image.open("out.jpg").format == "JPEG"
@@ -110,6 +196,7 @@ def test_a_model_that_needs_a_mask(place):
         (["harmonize", "photo.png", "--model", "idih.safetensors"], "needs a foreground mask"),
         (["harmonize", "photo.png", "--model", "idih.safetensors", "--mask", "small.png"], r"the mask is uint8 \(9, 12\)"),
         (["harmonize", "photo.png", "--model", "idih.safetensors", "--mask", "half.png", "--layers", "l"], "no operator masks"),
+        (["harmonize", "photo.png", "--model", "idih.safetensors", "--mask", "black.png", "--layers", "l"], "mask is empty"),
         (["harmonize", "photo.png", "--out", "photo.png"], "is the photo itself"),
         (["harmonize", "photo.png", "--out", "photo.gif"], "is written as .jpg"),
         (["edit", "photo.png", "none"], "none is missing: make it with"),
@@ -121,6 +208,7 @@ def test_a_model_that_needs_a_mask(place):
 )
 def test_errors_say_what_is_wrong_and_leave_nothing(arguments, message, place):
     Image.open("half.png").resize((12, 9)).save("small.png")
+    Image.new("L", (120, 90)).save("black.png")
     retouch("harmonize", "photo.png", "--model", "om.safetensors", "--layers", "l.npz", "--out", "first.png")
     before = {path.name for path in place.iterdir()}
     with pytest.raises(RetouchError, match=message):

@@ -11,7 +11,7 @@ import yaml
 SOURCE = Path("src/retouch")
 ROOMS = ["settings", "sources", "store", "checks", "parsing", "synthesis", "models", "inference", "training", "evaluation",
          "registry", "studio"]  # fmt: skip
-LEAVES = ["errors", "files", "images", "color", "tracking", "weights"]
+LEAVES = ["errors", "files", "images", "color", "tracking", "vocabulary", "weights"]
 ENDS = ["cli", "cli_models", "presets"]
 PLUMBING = {"errors", "files", "settings", "tracking", "weights", "__init__"}
 """Code that cannot change what a stage makes: without influence, pinned by digests, or tracked as parameters."""

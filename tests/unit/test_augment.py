@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
 from retouch.settings import AugmentSettings
 from retouch.synthesis import Batch
-from retouch.training.augment import augment
+from retouch.training.augment import augment, with_natural
 
 SIZE = 48
 
@@ -17,7 +19,7 @@ def batch(count: int = 6, foreground: tuple[slice, slice] = (slice(8, 30), slice
 
 
 def settings(**changes) -> AugmentSettings:
-    return AugmentSettings(**{"flip": False, "crop": 1.0, "keep_empty": 0.0, **changes})
+    return AugmentSettings(**{"flip": False, "crop": 1.0, "keep_empty": 0.0, "natural": 0.0, "labels": 0.0, **changes})
 
 
 def test_without_crop_and_flip_nothing_is_touched():
@@ -82,3 +84,31 @@ def test_equal_seeds_give_equal_crops():
     rules = settings(crop=0.5, flip=True)
     torch.testing.assert_close(augment(batch(), rules, 4).composite, augment(batch(), rules, 4).composite, atol=0, rtol=0)
     assert not torch.equal(augment(batch(), rules, 4).composite, augment(batch(), rules, 5).composite)
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_share_of_composites_is_shown_as_the_real_picture(keep):
+    given = batch(count=400)
+    shown = with_natural(given, 0.25, 3, keep_mask=keep)
+    natural = (shown.composite == shown.real).flatten(1).all(1)
+    assert 0.15 < float(natural.float().mean()) < 0.35
+    assert torch.equal(shown.composite[~natural], given.composite[~natural])
+    assert torch.equal(shown.mask[~natural], given.mask[~natural])
+    assert torch.equal(shown.mask, given.mask) if keep else not shown.mask[natural].any()
+    assert torch.equal(shown.real, given.real)
+    assert torch.equal(with_natural(given, 0.25, 3, keep_mask=keep).composite, shown.composite)
+    assert with_natural(given, 0.0, 3, keep_mask=keep) is given
+
+
+def test_label_maps_are_bent_and_nothing_else():
+    given = batch(count=40)
+    given = replace(given, labels=1 + given.mask[:, 0].byte())
+    bent = augment(given, settings(labels=3.0), 5)
+    assert torch.equal(bent.composite, given.composite)
+    assert torch.equal(bent.mask, given.mask)
+    moved = (bent.labels != given.labels).flatten(1).float().mean(1)
+    assert 0.4 < float((moved > 0).float().mean()) <= 0.9
+    assert float(moved.mean()) < 0.1
+    assert set(bent.labels.unique().tolist()) == {1, 2}
+    flipped = augment(given, settings(flip=True), 5)
+    assert torch.equal(flipped.labels.float() - 1, flipped.mask[:, 0].round())

@@ -47,5 +47,5 @@ def test_an_unknown_model_names_those_there_are(tmp_path):
     (tmp_path / "params.yaml").write_text(Path("params/sample.yaml").read_text())
     done = retouch("train", "dovenet", cwd=tmp_path)
     assert done.returncode == 2
-    assert "idih, sgmmh-om" in done.stderr
+    assert "idih, region, sgmmh-om" in done.stderr
     assert done.stderr.count("\n") == 1

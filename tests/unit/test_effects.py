@@ -2,9 +2,9 @@ import pytest
 import torch
 
 from retouch.color import rgb_to_lab
-from retouch.parsing.vocabulary import ADE20K
 from retouch.synthesis.effects import EFFECTS, GROUPS, XPRO, groups, pop_out, watercolor
 from retouch.synthesis.superpixels import brush
+from retouch.vocabulary import ADE20K
 
 NUMBER = {name: number for number, name in enumerate(ADE20K)}
 

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from retouch.models.base import Result
 from retouch.presets import use
-from retouch.training.losses import charbonnier, foreground_mse, objective, total_variation
+from retouch.synthesis import Batch
+from retouch.training.losses import SLIGHT, charbonnier, foreground_mse, objective, total_variation
 
 
 @pytest.fixture(scope="module")
@@ -18,6 +19,10 @@ def pictures(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     image, real = (torch.rand(2, 3, 20, 20, generator=generator) for _ in range(2))
     mask = (torch.rand(2, 1, 20, 20, generator=generator) > 0.4).float()
     return image, real, mask
+
+
+def made(real: torch.Tensor, mask: torch.Tensor, composite: torch.Tensor | None = None) -> Batch:
+    return Batch(real if composite is None else composite, real, mask, mask[:, 0].long(), [])
 
 
 def test_charbonnier_is_the_absolute_error_for_small_epsilon_and_the_squared_one_for_large():
@@ -47,10 +52,10 @@ def test_the_reference_measures_in_imagenet_deviations_and_over_the_channels(los
     fn, plain = (
         loss_settings.model_copy(update={"normalisation": "reference", "reconstruction": name}) for name in ("fn-mse", "mse")
     )
-    assert objective(fn, Result(image), real, mask) == pytest.approx(
+    assert objective(fn, Result(image), made(real, mask)) == pytest.approx(
         float(foreground_mse(*scaled, mask, fn.min_area) / 3), rel=1e-5
     )
-    assert objective(plain, Result(image), real, mask) == pytest.approx(
+    assert objective(plain, Result(image), made(real, mask)) == pytest.approx(
         float((scaled[0] - scaled[1]).square().mean()), rel=1e-5
     )
 
@@ -71,8 +76,8 @@ def test_the_perceptual_term_is_weighted_and_has_a_gradient(loss_settings):
     def distance(a, b):
         return (a - b).abs().mean(dim=(1, 2, 3))
 
-    plain = objective(loss_settings, Result(image), real, mask)
-    both = objective(weighted, Result(image), real, mask, distance)
+    plain = objective(loss_settings, Result(image), made(real, mask))
+    both = objective(weighted, Result(image), made(real, mask), distance)
     assert (both - plain).item() == pytest.approx(2 * distance(image, real).mean().item(), rel=1e-5)
     gradient = torch.autograd.grad(both - plain, image)[0]
     assert gradient.abs().sum() > 0
@@ -84,9 +89,9 @@ def test_sparsity_and_smoothness_are_of_the_deviation_from_what_changes_nothing(
     masks = neutral.repeat(2, 1, 20, 20)
     masks[:, 1, :10] = 1.5
     result = Result(image, operator_masks=masks)
-    plain = objective(loss_settings, result, real, mask, neutral=neutral)
-    sparse = objective(loss_settings.model_copy(update={"sparsity": 2.0}), result, real, mask, neutral=neutral)
-    smooth = objective(loss_settings.model_copy(update={"smoothness": 2.0}), result, real, mask, neutral=neutral)
+    plain = objective(loss_settings, result, made(real, mask), neutral=neutral)
+    sparse = objective(loss_settings.model_copy(update={"sparsity": 2.0}), result, made(real, mask), neutral=neutral)
+    smooth = objective(loss_settings.model_copy(update={"smoothness": 2.0}), result, made(real, mask), neutral=neutral)
     assert (sparse - plain).item() == pytest.approx(2 * 0.5 / 4, rel=1e-4)
     assert (smooth - plain).item() == pytest.approx(2 * 0.5 / (2 * 19), rel=1e-3)
     assert total_variation(neutral.expand(2, 2, 5, 5)) == 0
@@ -95,6 +100,28 @@ def test_sparsity_and_smoothness_are_of_the_deviation_from_what_changes_nothing(
 def test_a_found_mask_learns_by_cross_entropy(loss_settings):
     image, real, mask = pictures()
     weighted = loss_settings.model_copy(update={"mask": 0.5})
-    plain = objective(loss_settings, Result(image), real, mask)
+    plain = objective(loss_settings, Result(image), made(real, mask))
     for found, expected in ((torch.full_like(mask, 0.5), 0.5 * 0.6931), (mask, 0.0)):
-        assert (objective(weighted, Result(image, mask=found), real, mask) - plain).item() == pytest.approx(expected, abs=1e-4)
+        loss = objective(weighted, Result(image, mask=found), made(real, mask))
+        assert (loss - plain).item() == pytest.approx(expected, abs=1e-4)
+
+
+def test_relative_error_counts_slight_changes_like_strong_ones_and_forbids_any_where_there_was_none(loss_settings):
+    real = torch.full((3, 3, 8, 8), 0.5)
+    mask = torch.ones(3, 1, 8, 8)
+    composite = real + torch.tensor([0.2, 0.1, 0.0]).view(3, 1, 1, 1)
+    half = (composite + real) / 2
+    only = loss_settings.model_copy(update={"relative": 3.0, "reconstruction": "mse"})
+    plain = loss_settings.model_copy(update={"reconstruction": "mse"})
+
+    def relative(image: torch.Tensor) -> float:
+        terms = [objective(one, Result(image), made(real, mask, composite)) for one in (only, plain)]
+        return float(terms[0] - terms[1]) / 3
+
+    expected = sum((d / 2) ** 2 / (d**2 + SLIGHT) for d in (0.2, 0.1, 0.0)) / 3
+    assert relative(half) == pytest.approx(expected, rel=1e-4)
+    assert relative(composite) > relative(half)
+    assert relative(real) == pytest.approx(0, abs=1e-6)
+    moved = real.clone()
+    moved[2] += 0.1
+    assert relative(moved) == pytest.approx(0.01 / SLIGHT / 3, rel=1e-3)

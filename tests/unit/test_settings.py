@@ -72,7 +72,7 @@ def test_missing_or_broken_files_name_the_remedy(tmp_path):
 
 
 def test_a_model_that_is_not_listed_names_those_that_are():
-    with pytest.raises(SettingsError, match="idih, sgmmh-om"):
+    with pytest.raises(SettingsError, match="idih, region, sgmmh-om"):
         parse(RAW).model("dovenet")
 
 

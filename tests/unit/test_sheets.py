@@ -107,10 +107,10 @@ def test_the_ablation_reads_the_models_settings():
     changes = {
         "plain": ONE["idih"] | {
             "architecture": "dih",
-            "augment": {"flip": True, "crop": 1.0, "keep_empty": 0.05},
+            "augment": {"flip": True, "crop": 1.0, "keep_empty": 0.05, "natural": 0.0, "labels": 0.0},
             "loss": loss(reconstruction="mse"),
         },
-        "idih": ONE["idih"] | {"augment": {"flip": True, "crop": 0.5, "keep_empty": 0.05}},
+        "idih": ONE["idih"] | {"augment": {"flip": True, "crop": 0.5, "keep_empty": 0.05, "natural": 0.0, "labels": 0.0}},
     }  # fmt: skip
     text = made(changes, {"plain": result(IHARMONY, 0.8), "idih": result(IHARMONY, 0.5)}, IHARMONY)["foreground-aware-3.md"]
     trained = ["depth 5, width 32, magnitude 0.33", "70", "16", "64", "500"]

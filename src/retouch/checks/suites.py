@@ -6,12 +6,12 @@ import pandas as pd
 
 from retouch.checks.manifest import near_duplicates
 from retouch.settings import Settings
-from retouch.sources.categories import CATEGORIES
+from retouch.vocabulary import OBJECTS
 
 if TYPE_CHECKING:
     from great_expectations.expectations import Expectation
 
-CLASSES = {"max_labels": 150, "max_parts": 19, "max_objects": len(CATEGORIES) - 1}
+CLASSES = {"max_labels": 150, "max_parts": 19, "max_objects": len(OBJECTS) - 1}
 """The last class of ADE20K's and of LIP's vocabulary, and the last category of objects."""
 
 

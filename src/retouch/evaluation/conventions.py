@@ -37,6 +37,8 @@ METRICS = {
     "ap": Metric("AP", True, 3, "average precision, over all thresholds, of the map that IoU takes at one"),
     "identity": Metric("identity", False, 2, "MSE between the real picture and what becomes of it, given the same mask"),
     "idempotence": Metric("idempotence", False, 2, "MSE between the harmonized picture and it harmonized again, same mask"),
+    "identity_mae": Metric("identity (abs.)", False, 2, "as identity, mean absolute difference in 0–255"),
+    "idempotence_mae": Metric("idempotence (abs.)", False, 2, "as idempotence, mean absolute difference in 0–255"),
 }
 """In the order of the tables. All on pictures at working size, rounded to 8 bits as they would be saved."""
 

@@ -64,12 +64,12 @@ def subset(row: dict[str, Any]) -> str:
 def after(model: Model, batch: dict[str, Tensor], settings: EvaluateSettings) -> tuple[Tensor, dict[str, Any]]:
     """What `model` makes of a batch, N×3×H×W at 8 bits, and the harmonized_M columns that need no LPIPS.
 
-    Identity and idempotence are the changes, as MSE, of a picture with nothing to mend and of one mended already. IoU and AP
+    Identity and idempotence are the changes of a picture with nothing to mend and of one mended already. IoU and AP
     are of models that tell where they changed the picture (`localisation.score`).
     """
 
     def harmonize(picture: Tensor) -> Result:
-        return model({"composite": picture, "mask": batch["mask"]})
+        return model(batch | {"composite": picture})
 
     result = harmonize(batch["composite"])
     harmonized = metrics.rounded(result.image)
@@ -80,13 +80,17 @@ def after(model: Model, batch: dict[str, Tensor], settings: EvaluateSettings) ->
         figures["harmonized_iou"] = localisation.iou(place > threshold, batch["mask"]).numpy()
         figures["harmonized_ap"] = localisation.average_precision(place, batch["mask"]).numpy()
     for metric, picture in (("identity", batch["real"]), ("idempotence", harmonized)):
-        figures[f"harmonized_{metric}"] = metrics.mse(metrics.rounded(harmonize(picture).image), picture).numpy()
+        again = metrics.rounded(harmonize(picture).image)
+        figures[f"harmonized_{metric}"] = metrics.mse(again, picture).numpy()
+        figures[f"harmonized_{metric}_mae"] = metrics.mae(again, picture).numpy()
     return harmonized, figures
 
 
 def batch_of(rows: list[dict[str, Any]]) -> dict[str, Tensor]:
-    """Rows of Composites, all of one size, as tensors: composite, real N×3×H×W, mask N×1×H×W."""
+    """Rows of Composites, all of one size, as tensors: composite, real N×3×H×W, mask N×1×H×W, labels N×H×W if all have them."""
     columns = {key: to_tensor([np.asarray(row[key]) for row in rows]) for key in ("composite", "real", "mask")}
+    if all(row["labels"] is not None for row in rows):
+        columns["labels"] = torch.from_numpy(np.stack([row["labels"] for row in rows]))
     return columns | {key: columns[key].contiguous(memory_format=torch.channels_last) for key in ("composite", "real")}
 
 

@@ -17,6 +17,11 @@ def mse(image: Tensor, real: Tensor) -> Tensor:
     return (image - real).mul(255).square().mean(dim=(1, 2, 3))
 
 
+def mae(image: Tensor, real: Tensor) -> Tensor:
+    """Mean absolute error in units of 0–255, N values."""
+    return (image - real).mul(255).abs().mean(dim=(1, 2, 3))
+
+
 def fmse(image: Tensor, real: Tensor, mask: Tensor) -> Tensor:
     """Squared error of the foreground in units of 0–255: Σ(mask·error²) / (3·Σmask); NaN where the N×1×H×W mask is empty."""
     error = (image - real).mul(255).square() * mask

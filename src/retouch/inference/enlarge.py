@@ -18,7 +18,7 @@ RADIUS, REGULARIZER = 2, 1e-4
 """Window of the guided filter, in px of the small map, and its ε; chosen by PSNR (docs/retoucher.md)."""
 COLOUR_WEIGHT = 2.5
 """The guide's a and b count this much more than L: on L's scale they span less."""
-STRIP = 1 << 17  # pixels; smaller ones cost calls, larger ones the cache
+STRIP = 1 << 16  # pixels; smaller ones cost calls, larger ones the cache
 
 
 @functools.cache
@@ -114,6 +114,16 @@ class Enlarger:
         return made
 
 
+def enlargers(values: Sequence[np.ndarray], small: Sequence[np.ndarray], size: tuple[int, int]) -> list[Enlarger]:
+    """One for each of the values, which share a guide; made on PyTorch's threads."""
+    with ThreadPoolExecutor(_threads()) as threads:
+        return list(threads.map(lambda one: Enlarger(np.ascontiguousarray(one), small, size), values))
+
+
+def _threads() -> int:
+    return min(torch.get_num_threads(), os.cpu_count() or 1)
+
+
 def _slopes(values: np.ndarray, guide: Sequence[np.ndarray]) -> list[np.ndarray]:
     """The guided filter's averaged slopes, h×w×3 a guide."""
     means, of_values = [_box(plane) for plane in guide], _box(values)
@@ -146,6 +156,14 @@ def _box(values: np.ndarray) -> np.ndarray:
     return cv2.blur(np.ascontiguousarray(values), (side, side), borderType=cv2.BORDER_REPLICATE)
 
 
+def shrunk(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    """A uint8 picture or mask at working size; a large one is first shrunk by a whole factor, to thrice that."""
+    factor = min(picture.shape[0] // (3 * height), picture.shape[1] // (3 * width))
+    if factor > 1:
+        picture = cv2.resize(picture, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA)
+    return resize(picture, height, width)
+
+
 def working(values: np.ndarray, image: np.ndarray, small: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Float32 h×w×C values, shrunk where the H×W×3 picture is smaller, and the picture at their size: `small` where it fits."""
     height, width = min(len(values), len(image)), min(values.shape[1], image.shape[1])
@@ -155,12 +173,17 @@ def working(values: np.ndarray, image: np.ndarray, small: np.ndarray | None = No
     for seen in (image, small):
         if seen is not None and seen.shape[:2] == (height, width):
             return values, seen
-    return values, resize(image, height, width)
+    return values, shrunk(image, height, width)
 
 
-def in_strips(image: np.ndarray, work: Callable[[int, int, Buffers], np.ndarray]) -> np.ndarray:
-    """`work(top, bottom, buffers)` on all rows of a uint8 H×W×3 picture, on as many threads as PyTorch takes; joined."""
-    height, step = len(image), max(1, STRIP // image.shape[1])
+def strip_rows(width: int) -> int:
+    """How many rows of a picture are worked on at a time."""
+    return max(1, STRIP // width)
+
+
+def in_strips(image: np.ndarray, work: Callable[[int, int, np.ndarray, Buffers], None]) -> np.ndarray:
+    """A picture like `image`, uint8 H×W×3: `work(top, bottom, rows, buffers)` fills its rows, on PyTorch's threads."""
+    height, step = len(image), strip_rows(image.shape[1])
     made = np.empty_like(image)
     tops = iter(range(0, height, step))  # shared: whichever thread is free takes the next strip
 
@@ -168,10 +191,9 @@ def in_strips(image: np.ndarray, work: Callable[[int, int, Buffers], np.ndarray]
         buffers = Buffers()
         for top in tops:
             bottom = min(top + step, height)
-            made[top:bottom] = work(top, bottom, buffers)
+            work(top, bottom, made[top:bottom], buffers)
 
-    count = min(torch.get_num_threads(), os.cpu_count() or 1)
-    with ThreadPoolExecutor(count) as threads:
-        for done in [threads.submit(worker) for _ in range(count)]:
+    with ThreadPoolExecutor(_threads()) as threads:
+        for done in [threads.submit(worker) for _ in range(_threads())]:
             done.result()
     return made

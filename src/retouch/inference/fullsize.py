@@ -9,11 +9,13 @@ import torch
 
 from retouch.color import LAB_TO_F, LINEAR_TO_WHITE, linear_to_srgb
 from retouch.images import resize, to_tensor, to_uint8
-from retouch.inference.enlarge import Buffers, Enlarger, curved, curved_to_scaled, guides, in_strips, working
-from retouch.inference.layers import Layers, Term
+from retouch.inference.edits import Share
+from retouch.inference.enlarge import Buffers, Enlarger, curved, curved_to_scaled, enlargers, guides, in_strips, working
+from retouch.inference.layers import Layers
 from retouch.models.retoucher import SPACES, Retoucher
 
 KNEE, SLOPE = 6 / 29, 108 / 841  # of the inverse of CIE's curve: below the knee it is a straight line
+HIGHEST = 2.0  # more than any curved value: Lab ends before
 
 
 @functools.cache
@@ -26,7 +28,8 @@ def _scaled_to_curved() -> np.ndarray:
 @functools.cache
 def _light_to_codes() -> np.ndarray:
     matrix = 65535 * torch.linalg.inv(LINEAR_TO_WHITE).numpy()
-    return np.column_stack([matrix, np.full(3, 0.5)])  # the half makes cutting off rounding
+    # what the straight line starts from; the half makes cutting off rounding
+    return np.column_stack([matrix, 0.5 - matrix @ np.full(3, SLOPE * KNEE)])
 
 
 @functools.cache
@@ -41,14 +44,14 @@ def apply(layers: Layers, image: np.ndarray, small: np.ndarray | None = None) ->
     change nothing give the very same picture.
     Lab with add and mul takes tables and two threads, within one code of the retoucher in float; other retouchers take PyTorch.
     """
-    terms = layers.terms()
-    if not any(term.values.any() for term in terms):
+    shares = [(share, _deviation(share)) for share in layers.shares()]
+    brushes = [_Brush(share, values, image, small) for share, values in shares if values.any()]
+    if not brushes:
         return image.copy()
-    brushes = [_Brush(term, len(layers.operators), image, small) for term in terms]
     retoucher = layers.retoucher()
     fast = layers.space == "lab" and {*layers.operators} <= {"add", "mul"}
 
-    def work(top: int, bottom: int, buffers: Buffers) -> np.ndarray:
+    def work(top: int, bottom: int, made: np.ndarray, buffers: Buffers) -> None:
         codes = image[top:bottom]
         seen = curved(codes, buffers)
         large = guides(seen, None, buffers)
@@ -57,24 +60,30 @@ def apply(layers: Layers, image: np.ndarray, small: np.ndarray | None = None) ->
             for values, more in zip(summed, brush.rows(top, bottom, large, "other", buffers), strict=True):
                 cv2.add(values, more, values)
         if fast:
-            return _in_lab(seen, dict(zip(layers.operators, summed, strict=True)), buffers)
-        return _in_torch(retoucher, codes, summed)
+            _in_lab(seen, dict(zip(layers.operators, summed, strict=True)), made, buffers)
+        else:
+            made[:] = _in_torch(retoucher, codes, summed)
 
     return in_strips(image, work)
 
 
-class _Brush:
-    """A term of layers made ready for one picture: an enlarger an operator, and its regions at the picture's size."""
+def _deviation(share: Share[Layers]) -> np.ndarray:
+    return (share.layers.values - share.layers.neutral) * share.factors[:, None, None]
 
-    def __init__(self, term: Term, operators: int, image: np.ndarray, small: np.ndarray | None) -> None:
-        values, seen = working(np.ascontiguousarray(term.values.transpose(1, 2, 0)), image, small)
+
+class _Brush:
+    """A share of layers made ready for one picture: an enlarger an operator, and its regions at the picture's size."""
+
+    def __init__(self, share: Share[Layers], values: np.ndarray, image: np.ndarray, small: np.ndarray | None) -> None:
+        operators = len(share.layers.operators)
+        values, seen = working(np.ascontiguousarray(values.transpose(1, 2, 0)), image, small)
         guide = guides(curved(seen, Buffers()), None, Buffers())
         size = (image.shape[0], image.shape[1])
         # layers are in the order of the channels, each with all operators
-        self.enlargers = [Enlarger(np.ascontiguousarray(values[..., i::operators]), guide, size) for i in range(operators)]
+        self.enlargers = enlargers([values[..., i::operators] for i in range(operators)], guide, size)
         self.factors = [
             ([factors[i::operators] for i in range(operators)], region if region.shape == size else resize(region, *size))
-            for factors, region in term.regional
+            for factors, region in share.regional
         ]
 
     def rows(self, top: int, bottom: int, large: Sequence[np.ndarray], name: str, buffers: Buffers) -> list[np.ndarray]:
@@ -87,25 +96,26 @@ class _Brush:
         return made
 
 
-def _in_lab(seen: np.ndarray, deviation: dict[str, np.ndarray], buffers: Buffers) -> np.ndarray:
-    """Equation 2 on `curved` values; what the operators' masks deviate from 1 (mul) and 0 (add) → uint8 sRGB."""
+def _in_lab(seen: np.ndarray, deviation: dict[str, np.ndarray], made: np.ndarray, buffers: Buffers) -> None:
+    """Equation 2 on `curved` values; what the operators' masks deviate from 1 (mul) and 0 (add) → uint8 sRGB in `made`."""
     values = cv2.transform(seen, curved_to_scaled(), buffers("values", seen.shape))
-    if "mul" in deviation:
-        product = cv2.multiply(values, deviation["mul"], deviation["mul"])
-        cv2.add(values, product, values)
-    if "add" in deviation:
-        cv2.add(values, deviation["add"], values)
+    if "mul" not in deviation:
+        moved = deviation["add"]
+    elif "add" not in deviation:
+        moved = cv2.multiply(values, deviation["mul"], deviation["mul"])
+    else:
+        moved = cv2.accumulateProduct(values, deviation["mul"], deviation["add"])
+    cv2.add(values, moved, values)
     np.clip(values, -1, 1, out=values)
     bent = cv2.transform(values, _scaled_to_curved(), buffers("bent", seen.shape))
-    above = np.maximum(bent, np.float32(KNEE), out=buffers("above", seen.shape))
-    cv2.subtract(bent, above, bent)
-    cubed = cv2.multiply(above, cv2.multiply(above, above, values), values)
-    cv2.scaleAdd(bent, SLOPE, cubed, bent)
-    screen = cv2.transform(bent, _light_to_codes(), values)
+    above = cv2.pow(np.clip(bent, KNEE, HIGHEST, out=values), 3, values)
+    _, below = cv2.threshold(bent, KNEE, 0, cv2.THRESH_TRUNC, bent)
+    light = cv2.scaleAdd(below, SLOPE, above, below)
+    screen = cv2.transform(light, _light_to_codes(), values)
     np.clip(screen, 0, 65535, out=screen)
     whole = buffers("whole", seen.shape, np.uint16)
     np.copyto(whole, screen, casting="unsafe")
-    return cv2.LUT(whole, _codes())
+    cv2.LUT(whole, _codes(), made)
 
 
 @torch.inference_mode()
@@ -124,11 +134,11 @@ def add_change(change: np.ndarray, image: np.ndarray, mask: np.ndarray | None, s
     guide = guides(curved(seen, Buffers()), small_mask, Buffers())
     enlarger = Enlarger(change, guide, (image.shape[0], image.shape[1]))
 
-    def work(top: int, bottom: int, buffers: Buffers) -> np.ndarray:
+    def work(top: int, bottom: int, made: np.ndarray, buffers: Buffers) -> None:
         codes = image[top:bottom]
         large = guides(curved(codes, buffers), None if mask is None else mask[top:bottom], buffers)
         rows = enlarger.rows(top, bottom, large, "change", buffers)
         cv2.add(rows, codes, rows, dtype=cv2.CV_32F)
-        return np.rint(np.clip(rows, 0, 255, out=rows)).astype(np.uint8)
+        np.copyto(made, np.rint(np.clip(rows, 0, 255, out=rows), out=rows), casting="unsafe")
 
     return in_strips(image, work)

@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 
 from retouch.errors import RetouchError
-from retouch.images import resize, to_tensor
-from retouch.inference.fullsize import add_change, apply
+from retouch.images import to_tensor
+from retouch.inference import fullsize, recolour
+from retouch.inference.edits import EditedLayers
+from retouch.inference.enlarge import shrunk
 from retouch.inference.layers import Layers
+from retouch.inference.regions import Regions
 from retouch.models.base import Model
 
 LUMA = (0.299, 0.587, 0.114)
@@ -18,18 +20,18 @@ LUMA = (0.299, 0.587, 0.114)
 
 @dataclass(frozen=True)
 class Harmonized:
-    """The result, uint8 in the input's shape, and the layers that made it, from models that predict operator masks."""
+    """The result, uint8 in the input's shape, and the layers that made it, of models that predict masks or transforms."""
 
     image: np.ndarray
-    layers: Layers | None = None
+    layers: EditedLayers | None = None
 
 
 def harmonize(model: Model, image: np.ndarray, mask: np.ndarray | None, size: int) -> Harmonized:
     """Harmonize a uint8 picture of any size; `mask` (uint8 H×W, 255 = pasted, between = partly) for models that need one.
 
-    The network runs at `size`² px. Operator masks are enlarged and applied at full size; of other networks the difference
-    that they make is enlarged and added, so that no detail is lost; edges are those of the picture, and of the mask where the
-    difference goes with one. What comes in comes out:
+    The network runs at `size`² px. Operator masks and regions are enlarged and applied at full size; of other networks the
+    difference that they make is enlarged and added, so that no detail is lost; edges are those of the picture, and of the mask
+    where the difference goes with one. The transform of a given mask applies to just that mask. What comes in comes out:
 
     - H×W×3: colour. H×W: grey, shown to the network as colour, its answer made grey again. H×W×4: the alpha channel is handed
       through, and the network sees the colours as they are, transparent or not.
@@ -58,9 +60,18 @@ def harmonize(model: Model, image: np.ndarray, mask: np.ndarray | None, size: in
     return Harmonized(as_given(made, image), layers)
 
 
-def retouch(layers: Layers, image: np.ndarray) -> np.ndarray:
+def retouch(layers: EditedLayers, image: np.ndarray) -> np.ndarray:
     """Apply layers, their edits carried out, to a uint8 picture of any size, be it grey, colour or with alpha."""
-    return as_given(apply(layers, colours(image)), image)
+    return as_given(_applied(layers, colours(image)), image)
+
+
+def _applied(layers: EditedLayers, image: np.ndarray, small: np.ndarray | None = None) -> np.ndarray:
+    match layers:
+        case Layers():
+            return fullsize.apply(layers, image, small)
+        case Regions():
+            return recolour.apply(layers, image, small)
+    raise TypeError(f"nothing applies {type(layers).__name__}")
 
 
 def colours(image: np.ndarray) -> np.ndarray:
@@ -76,26 +87,22 @@ def as_given(made: np.ndarray, image: np.ndarray) -> np.ndarray:
 
 
 @torch.inference_mode()
-def _harmonized(model: Model, image: np.ndarray, mask: np.ndarray | None, size: int) -> tuple[np.ndarray, Layers | None]:
+def _harmonized(model: Model, image: np.ndarray, mask: np.ndarray | None, size: int) -> tuple[np.ndarray, EditedLayers | None]:
     """A uint8 H×W×3 picture and its uint8 H×W mask, both already looked over."""
-    small = _seen(image, size)
+    small = shrunk(image, size, size)
     batch = {"composite": to_tensor([small])}
     if mask is not None:
-        batch["mask"] = to_tensor([_seen(mask, size)])
+        batch["mask"] = to_tensor([shrunk(mask, size, size)])
     parameter = next(model.parameters(), None)  # baselines have none
     device = torch.device("cpu") if parameter is None else parameter.device
     result = model.eval().to(memory_format=torch.channels_last)({key: value.to(device) for key, value in batch.items()})
+    layers: EditedLayers | None = None
     if result.operator_masks is not None:
         values = result.operator_masks[0].float().cpu().numpy()
         layers = Layers.of(model.retouch, values, (image.shape[0], image.shape[1]))
-        return apply(layers, image, small), layers
+    elif result.transforms is not None:
+        layers = Regions.of(result.transforms, mask, (image.shape[0], image.shape[1]))
+    if layers is not None:
+        return _applied(layers, image, small), layers
     change = (result.image.float().cpu() - batch["composite"])[0].permute(1, 2, 0).mul(255)
-    return add_change(change.contiguous().numpy(), image, mask, small), None
-
-
-def _seen(picture: np.ndarray, size: int) -> np.ndarray:
-    """The picture or mask as the network sees it; a large one is shrunk by a whole factor first, to thrice that."""
-    factor = min(picture.shape[:2]) // (3 * size)
-    if factor > 1:
-        picture = cv2.resize(picture, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA)
-    return resize(picture, size, size)
+    return fullsize.add_change(change.contiguous().numpy(), image, mask, small), None

@@ -12,12 +12,13 @@ if TYPE_CHECKING:
 MASK_GIVEN = "harmonization, mask given"
 NO_MASK = "harmonization, no mask"
 IDIH = "foreground-aware-harmonization"
+REGION = "region-transforms"
 SGMMH = "semantic-guided-multi-mask-harmonization"
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """One variant: where it is made, the paper (docs/papers/PAPER.md) it is of, and the options that make it."""
+    """One variant: where it is made, the paper (docs/papers/PAPER.md; our own has a page there too) it is of, its options."""
 
     factory: str  # module:attribute
     paper: str | None
@@ -36,6 +37,10 @@ def _s2am(**options: Any) -> Architecture:
 
 def _sgmmh(task: str = NO_MASK, **options: Any) -> Architecture:
     return Architecture("retouch.models.sgmmh:SgMMH", SGMMH, task, options)
+
+
+def _region(task: str, **options: Any) -> Architecture:
+    return Architecture("retouch.models.region:Region", REGION, task, options)
 
 
 def _classical(name: str) -> Architecture:
@@ -66,6 +71,9 @@ ARCHITECTURES = {
     "ht-om-hls": _sgmmh(MASK_GIVEN, backbone="ht", mask_input=True, space="hls"),
     "ht-om-hls-add": _sgmmh(MASK_GIVEN, backbone="ht", mask_input=True, space="hls", operators=("add",)),
     "two-stage": Architecture("retouch.models.two_stage:TwoStage", SGMMH, NO_MASK),
+    # this project's: colour transforms of regions
+    "region": _region(MASK_GIVEN),
+    "region-free": _region(NO_MASK, regions="labels", count=10, edge=24, more=8, rounds=2),
     "identity": _classical("identity"),
     "reinhard": _classical("reinhard"),
     "histogram": _classical("histogram"),

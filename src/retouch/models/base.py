@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 if TYPE_CHECKING:
     from retouch.models.retoucher import Retoucher
+    from retouch.models.transforms import Transforms
     from retouch.models.trunks import Trunk
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # iDIH §4.2
@@ -23,6 +24,7 @@ class Result:
     operator_masks: Tensor | None = None  # N×K×H×W
     attention: Tensor | None = None  # N×1×H×W: the share of the network's own colours
     mask: Tensor | None = None  # N×1×H×W in [0, 1]: the foreground, from networks that look for it
+    transforms: "Transforms | None" = None  # of regions, from networks that predict such
 
 
 class Model(nn.Module):

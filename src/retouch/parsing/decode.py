@@ -8,8 +8,8 @@ import numpy as np
 
 from retouch.images import read_image, read_labels, resize, resize_labels
 from retouch.parsing import maps
-from retouch.parsing.vocabulary import VOCABULARIES
 from retouch.sources import Photo
+from retouch.vocabulary import VOCABULARIES
 
 
 def decode_photo(photo: Photo, size: int, parser_size: int | None = None, matting_size: int | None = None) -> dict[str, Any]:

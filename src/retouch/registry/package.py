@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from retouch.models.files import LoadedModel
 
-CODE = ("__init__.py", "color.py", "errors.py", "files.py", "images.py", "inference", "models")
+CODE = ("__init__.py", "color.py", "errors.py", "files.py", "images.py", "inference", "models", "vocabulary.py")
 """What of this package travels with a model: the import closure of `retouch.inference` and `retouch.models.files`."""
 
 REQUIREMENTS = ("mlflow", "numpy", "opencv-python-headless", "pillow", "safetensors", "torch")

@@ -16,6 +16,7 @@ class RegionsSettings(_Benchmark):
 
     kind: Literal["regions"]
     regions: Literal["labels", "parts"]  # ADE20K classes or LIP body parts
+    region_share: Probability | None = None  # in place of perturb's; 0 changes one region a picture
 
 
 class QualitySettings(Section):

@@ -84,6 +84,7 @@ class LossSettings(Section):
     sparsity: Weight  # of the operator masks' mean deviation from what changes nothing
     smoothness: Weight  # of their total variation
     mask: Weight  # of the cross entropy of the mask, in networks that look for it
+    relative: Weight  # of a picture's MSE over its composite's
 
 
 class AdversarialSettings(Section):
@@ -102,6 +103,8 @@ class AugmentSettings(Section):
     flip: bool  # mirror every other one
     crop: Annotated[float, Field(gt=0, le=1)]  # RandomResizedCrop: the least share of the picture; 1 = off
     keep_empty: Probability  # of keeping a crop without foreground in place of drawing again
+    natural: Probability  # of showing the real picture in place of the composite: there is then nothing to mend
+    labels: Annotated[float, Field(ge=0)]  # px by which label maps are bent, as a scene parser's edges lie off the true ones
 
 
 class InitialSettings(Section):

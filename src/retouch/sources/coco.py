@@ -10,7 +10,7 @@ import numpy as np
 from retouch.errors import SourceError
 from retouch.sources.annotation import Annotation, Shape, run_lengths
 from retouch.sources.base import Archive, Photo, Source, Split
-from retouch.sources.categories import COCO_STUFF, THINGS
+from retouch.vocabulary import COCO_STUFF, THINGS
 
 FOLDER = "coco"
 STUFF = "stuffthingmaps_trainval2017"

@@ -8,9 +8,9 @@ from typing import ClassVar
 from retouch.errors import SourceError
 from retouch.sources.annotation import Annotation
 from retouch.sources.base import Photo, Source
-from retouch.sources.categories import number_of
 from retouch.sources.folder import pictures
 from retouch.sources.splits import by_name
+from retouch.vocabulary import number_of
 
 FOLDER = "objects"
 TEST_SHARE = 0.1

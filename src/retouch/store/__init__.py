@@ -14,7 +14,7 @@ class Scenes(Packed):
     """Labelled photographs. Label maps are optional, each in its own vocabulary, 0 = unlabelled.
 
     Columns: `labels` ADE20K numbers 1–150, `parts` LIP body-part numbers 1–19, `objects` numbers of
-    sources.categories.CATEGORIES, `matte` alpha of the people (0–255); `group` is the sub-dataset or effect. A pair has its
+    vocabulary.OBJECTS, `matte` alpha of the people (0–255); `group` is the sub-dataset or effect. A pair has its
     answer in `target`, and `mask` (0–255, soft) where only a part was changed: then `image` is a composite.
     """
 
@@ -42,7 +42,8 @@ class Composites(Packed):
     """Frozen composites of one benchmark: the picture to mend, the answer, where it was changed, and how.
 
     `mask` is the union of the changed regions (0–255, soft allowed), `regions` numbers them from 1 (0 = unchanged),
-    `group` is the scene's, `recipe` the JSON of the seed and of every edit: enough to make the same pixels again from it.
+    `labels` is the label map that they were drawn from, where there is one; `group` is the scene's; `recipe` is the JSON of the
+    seed and of every edit: enough to make the same pixels again from it.
     """
 
     schema = pa.schema([
@@ -59,6 +60,7 @@ class Composites(Packed):
         pa.field("real", pa.binary(), nullable=False),
         pa.field("mask", pa.binary(), nullable=False),
         pa.field("regions", pa.binary(), nullable=False),
+        pa.field("labels", pa.binary()),
         pa.field("recipe", pa.string(), nullable=False),
     ])  # fmt: skip
 

@@ -33,6 +33,7 @@ class Batch:
     mask: Tensor  # N×1×H×W in [0, 1]
     regions: Tensor  # N×H×W whole numbers, numbered from 1 in the recipe's order, 0 = unchanged
     recipes: Sequence[Recorded]
+    labels: Tensor | None = None  # N×H×W whole numbers: the label maps that regions were drawn from, where there are such
 
 
 def compose(images: Tensor, labels: Tensor, ids: Sequence[str], epoch: int, seed: int, rules: PerturbSettings) -> Batch:
@@ -108,7 +109,7 @@ def render(images: Tensor, labels: Tensor, recipes: Sequence[Recipe]) -> Batch:
         while found and found[0].picture == picture:
             places = found.pop(0).places
             put(target, places, unit(edited.pop(0)), weights[picture, 0][places] if recipe.feather else None)
-    return Batch(composite, real, mask, regions, list(recipes))
+    return Batch(composite, real, mask, regions, list(recipes), labels)
 
 
 def _find(labels: Tensor, recipes: Sequence[Recipe], regions: Tensor) -> list[_Region]:

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from retouch.color import lab_to_rgb, rgb_to_lab
-from retouch.parsing.vocabulary import ADE20K
 from retouch.synthesis.superpixels import brush
+from retouch.vocabulary import ADE20K
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "other": (),

@@ -75,8 +75,10 @@ def _shown(rows: Iterator[dict[str, Any]], name: str) -> Iterator[dict[str, Any]
 
 def _pixels(batch: Batch) -> Iterator[dict[str, Any]]:
     columns = to_uint8(batch.composite), to_uint8(batch.real), to_uint8(batch.mask), batch.regions.byte().numpy()
-    for composite, real, mask, regions, recipe in zip(*columns, batch.recipes, strict=True):
-        yield {"composite": composite, "real": real, "mask": mask, "regions": regions, "recipe": recipe.to_json()}
+    labels = [None] * len(batch.recipes) if batch.labels is None else batch.labels.byte().numpy()
+    for composite, real, mask, regions, own, recipe in zip(*columns, labels, batch.recipes, strict=True):
+        pixels = {"composite": composite, "real": real, "mask": mask, "regions": regions, "labels": own}
+        yield pixels | {"recipe": recipe.to_json()}
 
 
 def _nothing(name: str, sources: list[str], needs: str, counts: Counts) -> str:

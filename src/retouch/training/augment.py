@@ -12,14 +12,15 @@ from retouch.synthesis import Batch
 
 ASPECT = 4 / 3  # of a crop, at most: RandomResizedCrop's usual range
 TRIES = 8  # crops drawn a picture, of which the first with some foreground is taken
+BENT, WAVES = 0.8, 10  # share of label maps that are bent, and of how many bends across the picture
 EMPTY = 1.0  # px: less foreground than this is none
 
 
 def augment(batch: Batch, settings: AugmentSettings, seed: int) -> Batch:
-    """Crop each composite to a random box, stretch it back to its size, and mirror every other one.
+    """Crop each composite to a random box, stretch it back to its size, mirror every other one, and bend label maps.
 
     Composite, real picture and mask move together, bilinear: masks become soft at their edges, as in the authors' code;
-    `regions` follows by the nearest pixel. A crop without foreground is drawn again, but for a share `keep_empty` of them.
+    `regions` and `labels` follow by the nearest pixel. A crop without foreground is drawn again, but for a share `keep_empty`.
     """
     count, height, width = len(batch.composite), *batch.composite.shape[-2:]
     generator = torch.Generator().manual_seed(seed)
@@ -28,18 +29,45 @@ def augment(batch: Batch, settings: AugmentSettings, seed: int) -> Batch:
         scale, shift = _boxes(batch.mask, settings, generator)
     if settings.flip:
         scale[:, 0] *= 1 - 2 * torch.randint(2, (count,), generator=generator)
-    if bool((scale == 1).all()):
+    grid = F.affine_grid(torch.cat([torch.diag_embed(scale), shift[:, :, None]], dim=2), [count, 1, height, width], False)
+    if bool((scale != 1).any()):
+        layers = torch.cat([batch.composite, batch.real, batch.mask], dim=1)
+        composite, real, mask = _sample(layers, grid, "bilinear").split([3, 3, 1], dim=1)
+        batch = replace(batch, composite=composite, real=real, mask=mask, regions=_nearest(batch.regions, grid))
+    elif not settings.labels:
         return batch
-    affine = torch.cat([torch.diag_embed(scale), shift[:, :, None]], dim=2).to(batch.composite)
-    grid = F.affine_grid(affine, [count, 1, height, width], align_corners=False)
-    layers = torch.cat([batch.composite, batch.real, batch.mask], dim=1)
-    composite, real, mask = _sample(layers, grid, "bilinear").split([3, 3, 1], dim=1)
-    regions = _sample(batch.regions[:, None].to(composite), grid, "nearest")[:, 0].to(batch.regions.dtype)
-    return replace(batch, composite=composite, real=real, mask=mask, regions=regions)
+    if batch.labels is None:
+        return batch
+    return replace(batch, labels=_nearest(batch.labels, grid + _bends(settings.labels, grid, generator)))
+
+
+def _bends(reach: float, grid: Tensor, generator: Generator) -> Tensor:
+    """Smooth displacements of N×H×W×2 coordinates in [−1, 1]; of most pictures, each by up to `reach` px or so."""
+    count, height, width = grid.shape[:3]
+    amount = reach * torch.rand(count, 1, 1, 1, generator=generator)
+    amount = amount * (torch.rand(count, 1, 1, 1, generator=generator) < BENT)
+    coarse = torch.randn(count, 2, WAVES, WAVES, generator=generator) * amount
+    smooth = F.interpolate(coarse, (height, width), mode="bicubic", align_corners=False).permute(0, 2, 3, 1)
+    return smooth * 2 / torch.tensor([width, height])
+
+
+def with_natural(batch: Batch, share: float, seed: int, keep_mask: bool) -> Batch:
+    """Put the real picture in place of about a `share` of the composites; their masks are emptied unless they are kept."""
+    if not share:
+        return batch
+    drawn = torch.rand(len(batch.composite), generator=torch.Generator().manual_seed(seed ^ 1)) < share
+    chosen = drawn.to(batch.composite.device)[:, None, None, None]
+    mask = batch.mask if keep_mask else batch.mask.where(~chosen, 0)
+    return replace(batch, composite=batch.real.where(chosen, batch.composite), mask=mask)
 
 
 def _sample(layers: Tensor, grid: Tensor, mode: str) -> Tensor:
-    return F.grid_sample(layers, grid, mode=mode, padding_mode="border", align_corners=False)
+    return F.grid_sample(layers, grid.to(layers), mode=mode, padding_mode="border", align_corners=False)
+
+
+def _nearest(numbers: Tensor, grid: Tensor) -> Tensor:
+    """Whole numbers N×H×W."""
+    return _sample(numbers[:, None].float(), grid, "nearest")[:, 0].to(numbers.dtype)
 
 
 def _boxes(mask: Tensor, settings: AugmentSettings, generator: Generator) -> tuple[Tensor, Tensor]:

@@ -71,7 +71,15 @@ def joined(batches: Sequence[Batch]) -> Batch:
     composite, real, mask, regions = (
         torch.cat([getattr(batch, name) for batch in batches]) for name in ("composite", "real", "mask", "regions")
     )
-    return Batch(composite, real, mask, regions, [recipe for batch in batches for recipe in batch.recipes])
+    labels = [batch.labels for batch in batches if batch.labels is not None]
+    return Batch(
+        composite,
+        real,
+        mask,
+        regions,
+        [recipe for batch in batches for recipe in batch.recipes],
+        torch.cat(labels) if len(labels) == len(batches) else None,
+    )
 
 
 class Steps(Dataset[dict[str, Any]]):

@@ -7,7 +7,9 @@ from torch import Tensor
 
 from retouch.models.base import IMAGENET_STD, Result
 from retouch.settings import LossSettings
+from retouch.synthesis import Batch
 
+SLIGHT = 0.002  # added to the composite's MSE, 130 in codes: below, a change is hard to see in any case
 Distance = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -46,6 +48,15 @@ def reconstruction(settings: LossSettings, image: Tensor, real: Tensor, mask: Te
     return torch.nn.functional.mse_loss(image, real)
 
 
+def relative_mse(image: Tensor, real: Tensor, composite: Tensor) -> Tensor:
+    """The squared error of each picture over its composite's, the mean over the batch.
+
+    Slight changes count as much as strong ones, and on a picture that had none every change costs most.
+    """
+    before = (composite - real).square().mean(dim=(1, 2, 3))
+    return ((image - real).square().mean(dim=(1, 2, 3)) / (before + SLIGHT)).mean()
+
+
 def found_mask(found: Tensor, mask: Tensor) -> Tensor:
     """Cross entropy of a mask in [0, 1] that a network found and the true one, N×1×H×W each."""
     found = found.float().clamp(1e-6, 1 - 1e-6)
@@ -60,8 +71,7 @@ def total_variation(values: Tensor) -> Tensor:
 def objective(
     settings: LossSettings,
     result: Result,
-    real: Tensor,
-    mask: Tensor,
+    composed: Batch,
     perceptual: Distance | None = None,
     neutral: Tensor | None = None,
 ) -> Tensor:
@@ -69,7 +79,10 @@ def objective(
 
     `neutral` holds the operator masks that change nothing, of networks that predict such.
     """
+    real, mask = composed.real, composed.mask
     loss = reconstruction(settings, result.image, real, mask)
+    if settings.relative:
+        loss = loss + settings.relative * relative_mse(result.image, real, composed.composite)
     if perceptual is not None:
         loss = loss + settings.perceptual * perceptual(result.image, real).mean()
     if settings.mask and result.mask is not None:

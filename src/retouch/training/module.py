@@ -16,7 +16,7 @@ from retouch.synthesis import Batch
 from retouch.synthesis.benchmarks import Loaded
 from retouch.synthesis.recipe import sample_seed
 from retouch.training.adversarial import adversarial
-from retouch.training.augment import augment
+from retouch.training.augment import augment, with_natural
 from retouch.training.data import Mixture
 from retouch.training.losses import objective
 from retouch.training.schedule import learning_rate, second_phase
@@ -64,9 +64,10 @@ class Training(pl.LightningModule):
         made = self.mixture.make(batch["loaded"], self.device)
         drawn = sample_seed(self.seed, f"augment {self.global_rank}", batch["step"])
         made = augment(made, self.settings.augment, drawn)
+        made = with_natural(made, self.settings.augment.natural, drawn, keep_mask=self.model.needs_mask)
         result: Result = self.model(model_input(made))
         neutral = None if result.operator_masks is None else self.model.retouch.neutral
-        loss = objective(self.settings.loss, result, made.real, made.mask, self._perceptual[0], neutral)
+        loss = objective(self.settings.loss, result, made, self._perceptual[0], neutral)
         second = second_phase(self.settings, batch["step"])
         if second is not None and self.discriminator is not None:
             generator, discriminator = adversarial(self.discriminator, result.image, made.real)
@@ -126,5 +127,6 @@ class Training(pl.LightningModule):
 
 
 def model_input(made: Batch) -> dict[str, Tensor]:
-    """A composed batch as the networks take it, channels last."""
-    return {"composite": made.composite.contiguous(memory_format=torch.channels_last), "mask": made.mask}
+    """A composed batch as the networks take it, channels last; with label maps where there are any."""
+    given = {"composite": made.composite.contiguous(memory_format=torch.channels_last), "mask": made.mask}
+    return given if made.labels is None else given | {"labels": made.labels}

@@ -1,6 +1,6 @@
 """The papers' own figures, to print beside ours, and their tables made again. One module a paper."""
 
-from retouch.evaluation.papers import foreground_aware, multi_mask
+from retouch.evaluation.papers import foreground_aware, multi_mask, region
 from retouch.evaluation.papers.measured import Measured
 from retouch.evaluation.sheets import Sheet
 
@@ -8,7 +8,7 @@ ROWS = multi_mask.ROWS
 """Rows for the tables of single benchmarks."""
 DIFFERS = multi_mask.DIFFERS
 
-TABLES = {module.TITLE: module.sheets for module in (foreground_aware, multi_mask)}
+TABLES = {module.TITLE: module.sheets for module in (foreground_aware, multi_mask, region)}
 """By paper: what was measured → its tables, by file name in reports/tables."""
 
 

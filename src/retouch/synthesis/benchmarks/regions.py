@@ -39,4 +39,6 @@ class Regions(Benchmark):
     def make(self, loaded: Loaded, device: torch.device) -> Batch:
         """Perturbed by recipes drawn from the classes present."""
         image, labels = (loaded[name].to(device, non_blocking=True) for name in ("image", "labels"))
-        return compose(image, labels, loaded["ids"], loaded["epoch"], self.seed, self.rules)
+        share = self.rules.region_share if self.settings.region_share is None else self.settings.region_share
+        rules = self.rules.model_copy(update={"region_share": share})
+        return compose(image, labels, loaded["ids"], loaded["epoch"], self.seed, rules)

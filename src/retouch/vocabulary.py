@@ -1,7 +1,23 @@
-"""Names of object categories: one numbering for every source of labelled objects, 0 = unlabelled."""
+"""The vocabularies of label maps: index = number in the map, 0 = unlabelled."""
 
 from retouch.errors import SourceError
 
+_ADE20K = """
+wall, building, sky, floor, tree, ceiling, road, bed, windowpane, grass, cabinet, sidewalk, person, earth, door, table,
+mountain, plant, curtain, chair, car, water, painting, sofa, shelf, house, sea, mirror, rug, field, armchair, seat,
+fence, desk, rock, wardrobe, lamp, bathtub, railing, cushion, base, box, column, signboard, chest, counter, sand, sink,
+skyscraper, fireplace, refrigerator, grandstand, path, stairs, runway, case, pool, pillow, screen, stairway, river,
+bridge, bookcase, blind, coffee, toilet, flower, book, hill, bench, countertop, stove, palm, kitchen, computer, swivel,
+boat, bar, arcade, hovel, bus, towel, light, truck, tower, chandelier, awning, streetlight, booth, television, airplane,
+dirt, apparel, pole, land, bannister, escalator, ottoman, bottle, buffet, poster, stage, van, ship, fountain, conveyer,
+canopy, washer, plaything, swimming, stool, barrel, basket, waterfall, tent, bag, minibike, cradle, oven, ball, food,
+step, tank, trade, microwave, pot, animal, bicycle, lake, dishwasher, screen, blanket, sculpture, hood, sconce, vase,
+traffic, tray, ashcan, fan, pier, crt, plate, monitor, bulletin, shower, radiator, glass, clock, flag
+"""
+_LIP = """
+hat, hair, glove, sunglasses, upper-clothes, dress, coat, socks, pants, jumpsuits, scarf, skirt, face, left-arm, right-arm,
+left-leg, right-leg, left-shoe, right-shoe
+"""
 _THINGS = """
 person, bicycle, car, motorcycle, airplane, bus, train, truck, boat, traffic light, fire hydrant, street sign, stop sign,
 parking meter, bench, bird, cat, dog, horse, sheep, cow, elephant, bear, zebra, giraffe, hat, backpack, umbrella, shoe,
@@ -24,21 +40,30 @@ window-other, wood
 _MORE = "field, foliage"  # Lalonde & Efros 2007 label these, COCO-Stuff does not
 
 
-def _split(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in " ".join(text.split()).split(","))
+def _names(text: str) -> tuple[str, ...]:
+    return ("unlabelled", *(name.strip() for name in " ".join(text.split()).split(",")))
 
 
-CATEGORIES = ("unlabelled", *_split(_THINGS), *_split(_STUFF), *_split(_MORE))
-"""Index = number: COCO's things 1–91 (11 of them never annotated), COCO-Stuff's stuff 92–182, then names COCO has not."""
+ADE20K = _names(_ADE20K)
+"""The 150 classes of ADE20K SceneParsing, first synonym of each, in order of frequency."""
+
+LIP = _names(_LIP)
+"""The 19 body parts of Look into Person."""
+
+OBJECTS = _names(", ".join((_THINGS, _STUFF, _MORE)))
+"""Of every source of labelled objects: COCO's things 1–91 (11 of them never annotated), COCO-Stuff's stuff 92–182, others."""
 THINGS = range(1, 92)
 """Numbers of countable objects."""
 COCO_STUFF = 182
 """The last number of COCO and COCO-Stuff."""
 
+VOCABULARIES = {"labels": ADE20K, "parts": LIP, "objects": OBJECTS}
+"""Which vocabulary each label map of a scene is in."""
+
 
 def number_of(name: str) -> int:
     """The number of a category; `sky` finds COCO-Stuff's `sky-other`. Raises SourceError for a name that is not there."""
     for candidate in (name, f"{name}-other", f"{name}-stuff"):
-        if candidate in CATEGORIES:
-            return CATEGORIES.index(candidate)
+        if candidate in OBJECTS:
+            return OBJECTS.index(candidate)
     raise SourceError(f"{name!r} is no object category of COCO or COCO-Stuff: use one of their names")
