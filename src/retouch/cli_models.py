@@ -84,6 +84,10 @@ def harmonize(
     layers: Annotated[
         Path | None, typer.Option(help="Keep what was done, for `retouch edit`: a folder, or a .npz file.")
     ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(metavar="MAP", help="A label map, ADE20K's numbers: region-free models do better with one.")
+    ] = None,
+    parse: Annotated[bool, typer.Option("--parse", help="Find the label map by the scene parser of params.yaml.")] = False,
     sheet: Sheet = None,
 ) -> None:
     """Make a composited photograph look real."""
@@ -93,7 +97,8 @@ def harmonize(
     target, picture = pictures.target(photo, out, "harmonized"), pictures.read(photo)
     region = None if mask is None else pictures.read_mask(mask)
     network = load(model)
-    made = harmonize(network.module, picture.pixels, region, network.size)
+    regions = _parsed(picture.pixels) if parse else None if labels is None else pictures.read_labels(labels)
+    made = harmonize(network.module, picture.pixels, region, network.size, regions)
     if layers or sheet:
         if made.layers is None:
             raise RetouchError(
@@ -166,6 +171,20 @@ def edit(
         console.print(str(path), soft_wrap=True)
     for number, one in enumerate(edited.edits, 1):
         console.print(f"{number}. {one}", soft_wrap=True, highlight=False)
+
+
+def _parsed(pixels: "np.ndarray") -> "np.ndarray":
+    from retouch.images import resize
+    from retouch.inference.harmonize import colours
+    from retouch.parsing.onnx import OnnxParser
+    from retouch.settings import load
+
+    parser = load().parse.parser
+    if parser is None:
+        raise RetouchError(
+            "parse.parser is null in params.yaml: name a scene parser there, or give --labels in place of --parse"
+        )
+    return OnnxParser(parser)(resize(colours(pixels), parser.size, parser.size))
 
 
 def _factor(text: str) -> tuple[str, float]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import torch
 
@@ -26,8 +27,12 @@ class Harmonized:
     layers: EditedLayers | None = None
 
 
-def harmonize(model: Model, image: np.ndarray, mask: np.ndarray | None, size: int) -> Harmonized:
+def harmonize(
+    model: Model, image: np.ndarray, mask: np.ndarray | None, size: int, labels: np.ndarray | None = None
+) -> Harmonized:
     """Harmonize a uint8 picture of any size; `mask` (uint8 H×W, 255 = pasted, between = partly) for models that need one.
+
+    `labels` (uint8 h×w, the same picture at any size, ADE20K's numbers) are for models that go by semantic regions.
 
     The network runs at `size`² px. Operator masks and regions are enlarged and applied at full size; of other networks the
     difference that they make is enlarged and added, so that no detail is lost; edges are those of the picture, and of the mask
@@ -56,7 +61,7 @@ def harmonize(model: Model, image: np.ndarray, mask: np.ndarray | None, size: in
         )
     elif not mask.any():
         return Harmonized(image.copy())
-    made, layers = _harmonized(model, colours(image), mask, size)
+    made, layers = _harmonized(model, colours(image), mask, size, labels)
     return Harmonized(as_given(made, image), layers)
 
 
@@ -87,12 +92,16 @@ def as_given(made: np.ndarray, image: np.ndarray) -> np.ndarray:
 
 
 @torch.inference_mode()
-def _harmonized(model: Model, image: np.ndarray, mask: np.ndarray | None, size: int) -> tuple[np.ndarray, EditedLayers | None]:
+def _harmonized(
+    model: Model, image: np.ndarray, mask: np.ndarray | None, size: int, labels: np.ndarray | None
+) -> tuple[np.ndarray, EditedLayers | None]:
     """A uint8 H×W×3 picture and its uint8 H×W mask, both already looked over."""
     small = shrunk(image, size, size)
     batch = {"composite": to_tensor([small])}
     if mask is not None:
         batch["mask"] = to_tensor([shrunk(mask, size, size)])
+    if labels is not None:
+        batch["labels"] = torch.from_numpy(cv2.resize(labels, (size, size), interpolation=cv2.INTER_NEAREST))[None]
     parameter = next(model.parameters(), None)  # baselines have none
     device = torch.device("cpu") if parameter is None else parameter.device
     result = model.eval().to(memory_format=torch.channels_last)({key: value.to(device) for key, value in batch.items()})

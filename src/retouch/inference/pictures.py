@@ -60,6 +60,14 @@ def read_mask(path: Path) -> np.ndarray:
     return np.asarray(ImageOps.exif_transpose(_open(path)).convert("L"))
 
 
+def read_labels(path: Path) -> np.ndarray:
+    """A label map, uint8 H×W, its numbers as stored. Raises SourceError that names the file, as for other than 8 bits."""
+    file = ImageOps.exif_transpose(_open(path))
+    if file.mode not in ("L", "P"):
+        raise SourceError(f"{path} is no label map: give a PNG of 8 bits a pixel, each the number of a class")
+    return np.asarray(file)
+
+
 def _open(path: Path) -> Image.Image:
     try:
         file = Image.open(path)

@@ -30,10 +30,12 @@ class Region(Model):
     """`composite` and its regions → a colour transform of each region, and the chance that it was changed at all.
 
     `regions` says what these are: with "mask" foreground and background, of which the one was changed; with "labels" the
-    `count` largest classes of a label map (in place of a missing one those of colour); with "colours" `count` regions of like
-    colour and place. Of each region `edge` patches of `side`² px lie along its edge and `more` anywhere, each with a wider one
-    of thrice the size. In each of `rounds` the regions attend to one another, and tell their patches what they learned.
-    `width` is that of all layers, `heads` those of the attention.
+    `count` largest classes of a label map where one is given, else (and in training for a share `unlabelled` of the batches)
+    those of colour; with "colours" `count` regions of like colour and place.
+
+    Of each region `edge` patches of `side`² px lie along its edge and `more` anywhere, each with a wider one of thrice the
+    size. In each of `rounds` the regions attend to one another, and tell their patches what they learned. `width` is that of
+    all layers, `heads` those of the attention.
 
     What is harmonious already stays: once trained, transforms that change their region by less than `still` (root mean square,
     of the colour range) are not carried out.
@@ -50,12 +52,13 @@ class Region(Model):
         heads: int = 4,
         rounds: int = 1,
         still: float = 0.025,
+        unlabelled: float = 0.2,
     ) -> None:
         super().__init__()
         if regions not in REGIONS or side % 2 == 0 or width % heads:
             raise SettingsError(f"regions {regions!r}, side {side}, width {width}: {', '.join(REGIONS)}; odd; times {heads}")
         self.regions, self.count, self.edge, self.more, self.side = regions, count, edge, more, side
-        self.needs_mask, self.still = regions == "mask", still
+        self.needs_mask, self.still, self.unlabelled = regions == "mask", still, unlabelled
         self.patch = nn.Linear(2 * 4 * side**2 + 7, width)
         self.mixed = nn.Linear(width, width)
         self.classes = nn.Embedding(CLASSES, CLASS_WIDTH)
@@ -90,7 +93,8 @@ class Region(Model):
     def _segments(self, composite: Tensor, batch: dict[str, Tensor]) -> Segments:
         if self.needs_mask:
             return of_mask(batch["mask"])
-        if self.regions == "labels" and "labels" in batch:
+        blind = self.training and bool(torch.rand(()) < self.unlabelled)
+        if self.regions == "labels" and "labels" in batch and not blind:
             return of_labels(batch["labels"], self.count)
         return of_colours(composite, self.count)
 
