@@ -227,3 +227,39 @@ def test_the_example_of_the_page_runs(place):
     exec(code[0], {})  # the page's own words
     assert pixels("edited.jpg").shape == (90, 120, 3)
     assert Path("layers/layers.json").is_file()
+
+
+@pytest.fixture
+def free(place) -> Path:
+    """A network that goes by label maps and changes every region."""
+    torch.manual_seed(5)
+    options = {"width": 16, "edge": 8, "more": 4, "still": 0.0}
+    model = create("region-free", **options)
+    torch.nn.init.normal_(model.prior[-1].weight, 0, 0.3)
+    save(Path("free.safetensors"), model, "region-free", options, {"name": "free", "size": "32", "digest": ""})
+    labels = np.full((45, 60), 3, np.uint8)
+    labels[20:] = 7
+    Image.fromarray(labels).save("labels.png")
+    return Path("free.safetensors")
+
+
+def test_regions_of_a_label_map_are_layers_by_name(free):
+    retouch("harmonize", "photo.png", "--model", free, "--labels", "labels.png", "--layers", "layers")
+    named = [layer["name"] for layer in json.loads(Path("layers/layers.json").read_text())["layers"]]
+    assert {"sky", "road"} <= set(named)
+    retouch("edit", "photo.png", "layers", "--only", "sky")
+    photo, edited = pixels("photo.png"), pixels("photo-edited.png")
+    assert np.array_equal(edited[50:], photo[50:])
+    assert not np.array_equal(edited[:30], photo[:30])
+    without = retouch("harmonize", "photo.png", "--model", free, "--out", "by-colour.png")
+    assert "by-colour.png" in without
+    assert not np.array_equal(pixels("by-colour.png"), photo)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(["--labels", "photo.png"], "photo.png is no label map"), (["--parse"], "params.yaml")],
+)
+def test_label_maps_that_cannot_be_had(free, arguments, message):
+    with pytest.raises(RetouchError, match=re.escape(message)):
+        retouch("harmonize", "photo.png", "--model", free, *arguments)

@@ -118,7 +118,7 @@ def test_weights_from_a_file_must_be_pinned():
 
 def test_use_refuses_what_is_not_there(tmp_path):
     target = tmp_path / "params.yaml"
-    with pytest.raises(SettingsError, match="paper, photos, sample"):
+    with pytest.raises(SettingsError, match="paper, photos, region, sample"):
         presets.use("phtos", target=target)
     with pytest.raises(SettingsError, match="no such folder"):
         presets.use("photos", str(tmp_path / "nowhere"), target=target)
