@@ -8,7 +8,7 @@ import yaml
 
 from retouch.errors import StoreError
 from retouch.evaluation import papers, sheets
-from retouch.evaluation.papers import foreground_aware, multi_mask
+from retouch.evaluation.papers import foreground_aware, multi_mask, region
 from retouch.evaluation.papers.measured import Measured
 from retouch.evaluation.summary import bin_names, summarize, weighted
 from retouch.models.catalogue import cost
@@ -294,3 +294,24 @@ def test_bins_are_named_by_their_edges():
     assert bin_names(EDGES) == list(foreground_aware.BINS)
     assert [sheets.percent(name) for name in bin_names(EDGES)] == ["0–5 %", "5–15 %", "15–100 %"]
     assert sheets.percent("HFlickr") == "HFlickr"
+
+
+def test_our_models_stand_beside_all_that_were_tested_on_the_same():
+    two = [*IHARMONY, ("hscene", "hscene", 0.1, 50.0)]
+    models = {
+        "ours": {"architecture": "region", "options": {"width": 32}, "benchmarks": ["iharmony4", "hscene"], "minutes": 2},
+        "idih": {"benchmarks": ["iharmony4", "hscene"]},
+        "other": {"benchmarks": ["hscene"]},
+    }
+    results = {"ours": result(two, 0.25), "idih": result(two, 0.5), "other": result(two[-1:], 0.75)}
+    text = made(models, results, two, paper=region)["region.md"]
+    both, hscene, iharmony = text.split("On ")[1:]
+    assert both.startswith("hscene, iharmony4;")
+    assert row(both, "ours")[:1] == ["region"]
+    assert row(both, "ours")[1:6] == ["width 32", "2", "1,120", f"{cost('region', 64, width=32)[0] / 1e6:.2f}", "0.250"]
+    assert row(both, "composite")[5] == "1.000"
+    assert "| other |" not in both + iharmony
+    assert row(hscene, "other")[5] == "0.750"
+    assert row(iharmony, "idih")[5] == "0.500"
+    alone = made({"idih": {"benchmarks": ["hscene"]}}, {"idih": result(two[-1:], 0.5)}, two, paper=region)["region.md"]
+    assert "No model of this family" in alone

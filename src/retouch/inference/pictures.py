@@ -33,7 +33,7 @@ def read(path: Path) -> Picture:
     if isinstance(file, JpegImagePlugin.JpegImageFile) and file.mode in ("L", "RGB"):
         options |= {"qtables": file.quantization, "subsampling": JpegImagePlugin.get_sampling(file)}
     ImageOps.exif_transpose(file, in_place=True)  # copies only what has to be turned
-    upright = file
+    upright: Image.Image = file
     if exif := upright.getexif():
         options["exif"] = exif.tobytes()
     if upright.mode.startswith("I") or upright.mode == "F":

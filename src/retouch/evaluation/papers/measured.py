@@ -1,6 +1,6 @@
 """What was measured here, as the tables of a paper take it: methods, test sets, sub-datasets, bins."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,12 +60,8 @@ class Measured:
 
     def groups(self, paper: str) -> dict[tuple[str, ...], list[str]]:
         """Those models by what they were tested on: only models with the same test sets stand in one table."""
-        return self.grouped(self.models(paper))
-
-    def grouped(self, models: Iterable[str]) -> dict[tuple[str, ...], list[str]]:
-        """Models by what they were tested on."""
         found: dict[tuple[str, ...], list[str]] = {}
-        for name in models:
+        for name in self.models(paper):
             found.setdefault(tuple(sorted(self.results[name]["benchmarks"])), []).append(name)
         return found
 

@@ -8,7 +8,7 @@ from retouch.models.catalogue import cost
 
 TITLE = "Region transforms"
 PIXELS = ("mse_ratio", "mse", "fmse", "psnr", "iou", "ap", "identity_mae", "idempotence_mae")
-WORDS = ["model", "architecture", "options", "minutes", "compositions seen", "M parameters"]
+WORDS = ["model", "architecture", "options", "minutes", "composites seen", "M parameters"]
 NOTES = (
     "`region` is given the mask, `region-free` label maps, else it makes regions of its own; of the others the task stands in "
     "`retouch models`. Minutes are those that the settings allow a training (`models.*.minutes`; – without end).",
@@ -18,32 +18,34 @@ NONE = "No model of this family is listed under `models` in params.yaml."
 
 
 def sheets(measured: Measured) -> dict[str, Sheet]:
-    """One table for each choice of test sets on which one of our models was tested; one line where there is none."""
-    ours = measured.models(REGION)
-    groups = {
-        sets: models
-        for sets, models in measured.grouped(measured.settings.models).items()
-        if not ours.keys().isdisjoint(models)
-    }
+    """A table a benchmark that one of our models was tested on, and one for several together; one line where there is none."""
+    compared = _compared(measured)
     tables = []
-    for sets, models in groups.items():
+    for sets, models in compared.items():
         methods = measured.methods(sets, models)
         counts = {name: measured.results[models[0]]["benchmarks"][name]["count"] for name in sets}
         columns: list[Key] = [("", metric) for metric in PIXELS]
-        columns += [(name, "mse_ratio") for name in sets if len(sets) > 1]
-        tables.append(table(caption(sets, counts), WORDS, columns, [_entry(method, sets, measured) for method in methods]))
-    compared = [name for models in groups.values() for name in models]
-    notes = (here(measured, compared), *NOTES) if groups else (NONE,)
+        tables.append(table(caption(sets, counts), WORDS, columns, [_entry(method, measured) for method in methods]))
+    named = list(dict.fromkeys(name for models in compared.values() for name in models))
+    notes = (here(measured, named), *NOTES) if compared else (NONE,)
     return {"region.md": Sheet(f"{TITLE} beside pixels and operator masks", tuple(tables), notes)}
 
 
-def _entry(method: Method, sets: tuple[str, ...], measured: Measured) -> Entry:
+def _compared(measured: Measured) -> dict[tuple[str, ...], list[str]]:
+    """Test sets of our models, alone and as each was tested on several, and all models that were tested on these."""
+    tested = {name: set(measured.results[name]["benchmarks"]) for name in measured.settings.models}
+    together = {tuple(sorted(tested[name])) for name in measured.models(REGION)}
+    alone = {(name,) for sets in together for name in sets}
+    return {
+        sets: [name for name in tested if tested[name].issuperset(sets)]
+        for sets in sorted(alone | together, key=lambda sets: (-len(sets), sets))
+    }
+
+
+def _entry(method: Method, measured: Measured) -> Entry:
     found: dict[Key, float] = {("", metric): value for metric, value in method.all().items()}
-    before = [part["composite"]["mse"] for part in method.parts]
-    shares = [part[method.side]["mse"] / max(value, 1e-9) for part, value in zip(method.parts, before, strict=True)]
-    found |= {(name, "mse_ratio"): share for name, share in zip(sets, shares, strict=True)}
-    total = sum(part["count"] * value for part, value in zip(method.parts, before, strict=True))
-    found["", "mse_ratio"] = sum(part["count"] * part[method.side]["mse"] for part in method.parts) / max(total, 1e-9)
+    before = Method(method.name, method.kind, "composite", method.parts).all()["mse"]
+    found["", "mse_ratio"] = found["", "mse"] / max(before, 1e-9)
     words = _trained(method.name, measured) if method.kind == "model" else [method.name, *["–"] * (len(WORDS) - 1)]
     return Entry(tuple(words), found, method.kind)
 
