@@ -239,6 +239,7 @@ def free(place) -> Path:
     save(Path("free.safetensors"), model, "region-free", options, {"name": "free", "size": "32", "digest": ""})
     labels = np.full((45, 60), 3, np.uint8)
     labels[20:] = 7
+    labels[:, 50:] = 200  # no class of the vocabulary
     Image.fromarray(labels).save("labels.png")
     return Path("free.safetensors")
 
@@ -246,10 +247,11 @@ def free(place) -> Path:
 def test_regions_of_a_label_map_are_layers_by_name(free):
     retouch("harmonize", "photo.png", "--model", free, "--labels", "labels.png", "--layers", "layers")
     named = [layer["name"] for layer in json.loads(Path("layers/layers.json").read_text())["layers"]]
-    assert {"sky", "road"} <= set(named)
+    assert {"sky", "road", "part"} <= set(named)
     retouch("edit", "photo.png", "layers", "--only", "sky")
     photo, edited = pixels("photo.png"), pixels("photo-edited.png")
     assert np.array_equal(edited[50:], photo[50:])
+    assert np.array_equal(edited[:, 110:], photo[:, 110:])
     assert not np.array_equal(edited[:30], photo[:30])
     without = retouch("harmonize", "photo.png", "--model", free, "--out", "by-colour.png")
     assert "by-colour.png" in without

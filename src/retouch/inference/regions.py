@@ -103,5 +103,5 @@ def layer_names(classes: Sequence[str]) -> tuple[str, ...]:
 
 
 def class_name(number: int) -> str:
-    """The name of a class of scene parsing; 0 is none."""
-    return ADE20K[number] if number else UNNAMED
+    """The name of a class of scene parsing; 0 is none, nor is a number that the vocabulary has not."""
+    return ADE20K[number] if 0 < number < len(ADE20K) else UNNAMED
