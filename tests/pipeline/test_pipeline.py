@@ -56,7 +56,9 @@ class Project:
 
 def merge(base: dict, changes: dict) -> None:
     for key, value in changes.items():
-        if isinstance(value, dict):
+        if value is None:
+            base.pop(key, None)
+        elif isinstance(value, dict):
             merge(base[key], value)
         else:
             base[key] = value
@@ -70,6 +72,7 @@ TINY = {
     "models": {
         "idih": {**SMALL, "options": {"depth": 4, "width": 8}},
         "sgmmh-om": {**SMALL, "options": {"depth": 4, "width": 8}},
+        "region": None,  # two make the point
     },
     "evaluate": {"pictures": 2},
     "gate": {"max_mse_ratio": 1000.0},
