@@ -94,6 +94,8 @@ def harmonize(
     from retouch.inference import harmonize, pictures, save_layers
     from retouch.registry.champion import load
 
+    if labels is not None and parse:
+        raise RetouchError("--labels and --parse both name a label map: leave one out")
     target, picture = pictures.target(photo, out, "harmonized"), pictures.read(photo)
     region = None if mask is None else pictures.read_mask(mask)
     network = load(model)

@@ -260,7 +260,11 @@ def test_regions_of_a_label_map_are_layers_by_name(free):
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["--labels", "photo.png"], "photo.png is no label map"), (["--parse"], "params.yaml")],
+    [
+        (["--labels", "photo.png"], "photo.png is no label map"),
+        (["--parse"], "params.yaml"),
+        (["--labels", "labels.png", "--parse"], "leave one out"),
+    ],
 )
 def test_label_maps_that_cannot_be_had(free, arguments, message):
     with pytest.raises(RetouchError, match=re.escape(message)):
