@@ -68,7 +68,7 @@ def ours(name: str, chosen: Chosen) -> Work:
     def step() -> float:
         optimizer.zero_grad()
         with half:
-            loss = module.training_step({"loaded": None, "step": 0}, 0)
+            loss = module.training_step({"loaded": {0: None}, "step": 0}, 0)
         loss.backward()
         optimizer.step()
         return float(loss.detach())

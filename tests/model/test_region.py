@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from retouch.errors import SettingsError
 from retouch.models import create
 from retouch.models.describe import BINS, histograms
 from retouch.models.patches import around, blurred, edges, near
@@ -70,6 +71,23 @@ def test_it_mends_what_it_has_not_seen_and_leaves_the_rest_as_it_is(trained):
 
 
 @torch.no_grad()
+def test_it_looks_closer_once_it_is_trained():
+    torch.manual_seed(3)
+    once, often = (create("region", width=32, looks=looks) for looks in ((1, 1), (2, 8)))
+    for parameter in once.vote.parameters():
+        parameter.copy_(torch.randn_like(parameter))
+    often.load_state_dict(once.state_dict())
+    given = {"composite": scenes(2, 1), "mask": boxes(2, 2)}
+
+    def image(model: torch.nn.Module) -> torch.Tensor:
+        torch.manual_seed(4)
+        return model(given).image
+
+    assert torch.equal(image(once), image(often))
+    assert not torch.equal(image(once.eval()), image(often.eval()))
+
+
+@torch.no_grad()
 def test_it_gives_the_same_again_and_with_other_pictures_in_the_batch(trained):
     real, mask = scenes(6, 2), boxes(6, 3)
     together = trained({"composite": real, "mask": mask}).image
@@ -98,7 +116,7 @@ def test_a_region_free_network_finds_what_it_changes_and_its_regions_by_colour_w
     torch.manual_seed(1)
     model = create("region-free", width=32).eval()
     for parameter in model.vote.parameters():
-        parameter.add_(0.3)
+        parameter.add_(1.0)
     real = scenes(2, 8)
     labels = torch.ones(2, SIZE, SIZE, dtype=torch.long)
     labels[:, :20] = 3
@@ -193,3 +211,12 @@ def test_histograms_count_the_colours_of_each_region():
     inside, outside = histograms(image, of_mask(mask))[0].unflatten(1, (3, BINS))
     assert float(inside[0, -1]) == float(outside[0, 0]) == pytest.approx(BINS / 4)
     assert float(inside[0, 0]) == float(outside[0, -1]) == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [("regions", "faces", "mask, labels, colours"), ("count", 8, "square"), ("side", 6, "odd"), ("width", 30, "of heads, 4")],
+)
+def test_options_that_do_not_fit_are_named(option, value, said):
+    with pytest.raises(SettingsError, match=rf"options\.{option} is .*{said}"):
+        create("region-free", **{option: value})

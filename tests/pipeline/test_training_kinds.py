@@ -16,6 +16,7 @@ from retouch.parsing.stage import parse as pack
 from retouch.settings import Settings, parse
 from retouch.sources import get
 from retouch.store import Scenes
+from retouch.training import module, schedule
 from retouch.training.data import Mixture
 from retouch.training.fit import train
 
@@ -75,6 +76,20 @@ def test_a_pretrained_trunk_learns_at_its_own_rate(folder, tmp_path, rate):
     # Adam moves a weight by about the rate each step
     assert moved(before.backbone_parameters(), after.backbone_parameters()) <= 3.5 * rate * learning_rate
     assert (moved(before.backbone_parameters(), after.backbone_parameters()) > 0) == (rate > 0)
+
+
+def test_a_schedule_ends_with_the_time_that_is_allowed(folder, monkeypatch):
+    positions = []
+
+    def noted(model, position):
+        positions.append(position)
+        return schedule.learning_rate(model, position)
+
+    monkeypatch.setattr(module, "learning_rate", noted)
+    model = load(train(settings(benchmarks=["hscene"], minutes=0.05, steps=100_000), "m"))
+    assert int(model.metadata["steps"]) == len(positions) < 10_000
+    assert positions == sorted(positions)
+    assert positions[0] < 20_000 < 60_000 < positions[-1]
 
 
 def losses(chosen: Settings) -> list[float]:

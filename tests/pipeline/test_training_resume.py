@@ -17,7 +17,7 @@ from retouch.errors import SourceError
 from retouch.settings import parse
 from retouch.store import Scenes
 from retouch.training.checkpoint import Checkpoints
-from retouch.training.data import Mixture, Steps
+from retouch.training.data import ECHO_STEPS, Mixture, Steps, parts
 
 STEPS = 24
 CODE = """
@@ -41,6 +41,7 @@ def settings_dict(path: Path = Path("params/sample.yaml")) -> dict:
     raw["models"]["sgmmh-om"] |= {
         "steps": STEPS,
         "batch": 4,
+        "echo": 2,
         "options": {"depth": 6, "width": 4},
         "benchmarks": ["hscene", "hlip"],
         "adversarial": {"weight": 0.005, "width": 4, "begin": 0.25, "learning_rate": 2.0e-4, "milestones": [0.5]},
@@ -118,10 +119,27 @@ def test_batches_depend_on_their_step_alone_and_see_every_scene_once_an_epoch(sc
     assert {choice: seen.count(choice) for choice in seen} == dict.fromkeys(learn, 4)
     shares = [Steps(mixture, 4, 7, rank, 2).choices(3) for rank in (0, 1)]
     assert set(shares[0] + shares[1]) == set(steps.choices(3))
-    made = mixture.make(steps[3]["loaded"], torch.device("cpu"))
+    made = mixture.make(steps[3]["loaded"][3], torch.device("cpu"))
     assert made.composite.shape == (4, 3, 32, 32)
-    again = mixture.make(steps[3]["loaded"], torch.device("cpu"))
+    again = mixture.make(steps[3]["loaded"][3], torch.device("cpu"))
     assert torch.equal(made.composite, again.composite)
+
+
+def test_an_echo_shows_each_composite_so_many_times_wherever_training_begins(scenes):
+    settings = parse(settings_dict())
+    mixture = Mixture(Scenes(scenes), settings, settings.models["sgmmh-om"])
+    shown = [parts(step, 4) for step in range(200)]
+    assert {sum(part in numbers for numbers in shown) for part in range(64, 200)} == {4}
+    for first in (0, 5):
+        steps = Steps(mixture, 8, seed=7, echo=4, first=first)
+        held: dict[int, list] = {}
+        for step in range(first, first + 60):
+            loaded = steps[step]["loaded"]
+            assert not set(loaded) & set(held)  # none is made twice
+            held |= loaded
+            assert set(parts(step, 4)) <= set(held)
+            assert sum(len(steps.choices(part)) for part in parts(step, 4)) == 8
+        assert len(held) == 60 + 3 * ECHO_STEPS
 
 
 def test_a_benchmark_without_labels_is_told(scenes):

@@ -73,7 +73,7 @@ ARCHITECTURES = {
     "two-stage": Architecture("retouch.models.two_stage:TwoStage", SGMMH, NO_MASK),
     # this project's: colour transforms of regions
     "region": _region(MASK_GIVEN),
-    "region-free": _region(NO_MASK, regions="labels", count=9, edge=24, more=8, rounds=2),
+    "region-free": _region(NO_MASK, regions="labels", count=9, edge=24, more=8, rounds=2, looks=(2, 2)),
     "identity": _classical("identity"),
     "reinhard": _classical("reinhard"),
     "histogram": _classical("histogram"),

@@ -37,27 +37,28 @@ class Region(Model):
     size. In each of `rounds` the regions attend to one another, and tell their patches what they learned. `width` is that of
     all layers, `heads` those of the attention.
 
-    What is harmonious already stays: once trained, transforms that change their region by less than `still` (root mean square,
-    of the colour range) are not carried out.
+    Once trained it looks at `looks` times as many patches, at the edge and anywhere: in training few are enough, and the votes
+    of more are surer. And what is harmonious already stays: transforms that change their region by less than `still` (root mean
+    square, of the colour range) are not carried out.
     """
 
     def __init__(
         self,
         regions: Literal["mask", "labels", "colours"] = "mask",
-        count: int = 2,
-        edge: int = 72,
-        more: int = 32,
+        count: int = 4,
+        edge: int = 48,
+        more: int = 16,
         side: int = 7,
         width: int = 96,
         heads: int = 4,
         rounds: int = 1,
+        looks: tuple[int, int] = (2, 8),
         still: float = 0.025,
         unlabelled: float = 0.2,
     ) -> None:
         super().__init__()
-        if regions not in REGIONS or side % 2 == 0 or width % heads:
-            raise SettingsError(f"regions {regions!r}, side {side}, width {width}: {', '.join(REGIONS)}; odd; times {heads}")
-        self.regions, self.count, self.edge, self.more, self.side = regions, count, edge, more, side
+        _check(regions, count, side, width, heads)
+        self.regions, self.count, self.edge, self.more, self.side, self.looks = regions, count, edge, more, side, looks
         self.needs_mask, self.still, self.unlabelled = regions == "mask", still, unlabelled
         self.patch = nn.Linear(2 * 4 * side**2 + 7, width)
         self.mixed = nn.Linear(width, width)
@@ -101,24 +102,32 @@ class Region(Model):
     def _fitted(self, composite: Tensor, known: Tensor, segments: Segments) -> tuple[Tensor, Tensor | None]:
         """N×R×len(TERMS)×3 coefficients, and the N×R chances that a region was changed."""
         count = segments.count
-        places, features, neighbours = self._looked(composite, known, segments)
+        wanted = self._wanted(composite[0, 0].numel())
+        places, features, neighbours = self._looked(composite, known, segments, wanted)
         own = segments.number.flatten(1).gather(1, places.flatten(1)).view_as(places)
         valid = (own == torch.arange(count, device=own.device)[:, None])[..., None].to(composite)  # small regions lack places
         whole, share = described(composite, known, segments)
-        told = self.described(torch.cat([_pooled(features, valid, self.edge), whole, self.classes(segments.classes)], dim=2))
+        told = self.described(torch.cat([_pooled(features, valid, wanted[0]), whole, self.classes(segments.classes)], dim=2))
         beside = neighbours.mean(2)
         for turn in self.rounds:
             told, features = turn(told, features, valid, neighbours, beside, share > LEAST)
         votes, told = self.vote(self.norms[0](features)), self.norms[1](told)
         prior = 0.3 * self.prior(told).unflatten(2, (len(TERMS), 3))
         here = at(known.unflatten(2, composite.shape[-2:]), places.flatten(1)).unflatten(1, places.shape[1:])
-        weight = F.softplus(votes[..., 3:]) * valid / places.shape[2]
+        weight = F.softplus(votes[..., 3:]) * valid / valid.sum(2, keepdim=True).clamp_min(self.edge + self.more)
         coefficients = prior + fitted(here, CHANGE * votes[..., :3] - here @ prior, weight, self.ridge.exp())
         if self.changed is None:
             return coefficients, None
         return coefficients, torch.sigmoid(self.changed(told)[..., 0] - 1) * (share > LEAST)
 
-    def _looked(self, composite: Tensor, known: Tensor, segments: Segments) -> tuple[Tensor, Tensor, Tensor]:
+    def _wanted(self, pixels: int) -> tuple[int, int]:
+        """How many patches of a region are to lie along its edge, and how many anywhere."""
+        edge, more = (1, 1) if self.training else self.looks
+        return min(edge * self.edge, pixels), min(more * self.more, pixels)
+
+    def _looked(
+        self, composite: Tensor, known: Tensor, segments: Segments, wanted: tuple[int, int]
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """N×R×T pixel numbers, what is seen there N×R×T×width, and the shares of the other regions around N×R×T×R."""
         size, count = composite.shape[-2:], segments.count
         numbers = segments.number[:, None].to(composite)
@@ -128,7 +137,6 @@ class Region(Model):
         inside = torch.stack([numbers[:, 0] == number for number in range(count)], dim=1).to(composite)
         # first those at the edge, then those near it, then others
         scores = inside * (1 + edge + 0.5 * near_edge + 0.4 * anywhere), inside * (1 + anywhere)
-        wanted = [min(wish, size.numel()) for wish in (self.edge, self.more)]
         found = [score.flatten(2).topk(k, dim=2).indices for score, k in zip(scores, wanted, strict=True)]
         places = torch.cat(found, dim=2)
         flat = places.flatten(1)
@@ -144,6 +152,17 @@ class Region(Model):
         shares = _shares(windows[0][:, :, 3].long(), count).to(composite) * (own != torch.arange(count, device=own.device))
         shares = shares / shares.sum(2, keepdim=True).clamp_min(1)
         return places, *(values.unflatten(1, places.shape[1:]) for values in (features, shares))
+
+
+def _check(regions: str, count: int, side: int, width: int, heads: int) -> None:
+    if regions not in REGIONS:
+        raise SettingsError(f"options.regions is {regions!r}: choose one of {', '.join(REGIONS)}")
+    if regions != "mask" and math.isqrt(count) ** 2 != count:
+        raise SettingsError(f"options.count is {count}: choose a square number, for a grid of seeds")
+    if side % 2 == 0:
+        raise SettingsError(f"options.side is {side}: choose an odd number, as a patch has a middle")
+    if width % heads:
+        raise SettingsError(f"options.width is {width}: choose a multiple of heads, {heads}")
 
 
 class _Round(nn.Module):

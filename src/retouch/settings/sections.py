@@ -138,8 +138,17 @@ class ModelSettings(Section):
     gamma: Annotated[float, Field(gt=0, le=1)]
     ema: Annotated[float, Field(ge=0, lt=1)]  # decay of the averaged weights; 0 = off
     batch: Positive
+    echo: Positive  # steps that see a composite, cropped anew each time: where making it takes longer than learning from it
     steps: Positive
-    minutes: Annotated[float, Field(gt=0)] | None  # stop earlier after this time (then no longer reproducible)
+    minutes: (
+        Annotated[float, Field(gt=0)] | None
+    )  # end after this time at the latest, and the schedule with it: not reproducible
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.batch % self.echo:
+            raise ValueError(f"batch ({self.batch}) must be a multiple of echo ({self.echo})")
+        return self
 
     @property
     def test_sets(self) -> list[str]:

@@ -18,6 +18,7 @@ from retouch.synthesis.recipe import sample_seed
 
 HOLD_OUT = 24  # photographs a benchmark
 HOLD_OUT_SHARE = 0.2
+ECHO_STEPS = 16  # between two steps that see the same composite
 
 Choice = tuple[str, Entry]
 """A benchmark's name, and a scene as it uses it."""
@@ -82,23 +83,36 @@ def joined(batches: Sequence[Batch]) -> Batch:
     )
 
 
-class Steps(Dataset[dict[str, Any]]):
-    """Item s is the batch of step s: `batch` scenes, each scene once an epoch, in an order of that epoch.
+def parts(step: int, echo: int) -> range:
+    """The numbers of the parts that a step's batch consists of; part p is seen by `echo` steps, the last of which is step p."""
+    return range(step, step + echo * ECHO_STEPS, ECHO_STEPS)
 
-    With several devices each takes its own share of every batch: `rank` of `world`.
+
+class Steps(Dataset[dict[str, Any]]):
+    """Item s is what is new in the batch of step s, by part. Each scene comes once an epoch, in an order of that epoch.
+
+    A batch consists of `echo` parts of `batch` ÷ `echo` scenes, all but one of them seen before: where composites take longer
+    to make than to learn from, each is shown several times, some steps apart (data echoing, Choi et al. 2019). A training that
+    begins at step `first` finds all parts of the steps that follow in its items. With several devices each takes its own share
+    of every part: `rank` of `world`.
     """
 
-    def __init__(self, mixture: Mixture, batch: int, seed: int, rank: int = 0, world: int = 1) -> None:
-        self.mixture, self.batch, self.seed = mixture, batch, seed
+    def __init__(
+        self, mixture: Mixture, batch: int, seed: int, rank: int = 0, world: int = 1, echo: int = 1, first: int = 0
+    ) -> None:
+        self.mixture, self.size, self.seed = mixture, batch // echo, seed
         self.rank, self.world = rank, world
+        self.echo, self.first = echo, first
 
     def __getitem__(self, step: int) -> dict[str, Any]:
-        return {"loaded": self.mixture.load(self.choices(step), epoch=step + 1), "step": step}
+        needed = parts(step, self.echo)
+        new = needed if step - self.first < ECHO_STEPS else needed[-1:]
+        return {"loaded": {part: self.mixture.load(self.choices(part), epoch=part + 1) for part in new}, "step": step}
 
-    def choices(self, step: int) -> list[Choice]:
-        """The scenes of a step."""
+    def choices(self, part: int) -> list[Choice]:
+        """The scenes of a part."""
         learn = self.mixture.learn
-        places = range(step * self.batch + self.rank, (step + 1) * self.batch, self.world)
+        places = range(part * self.size + self.rank, (part + 1) * self.size, self.world)
         return [learn[_order(len(learn), self.seed, place // len(learn))[place % len(learn)]] for place in places]
 
 

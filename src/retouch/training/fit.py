@@ -1,7 +1,6 @@
 """Stage `train`: scenes → artifacts/MODEL/{model.safetensors, curves.csv}; killed at any moment, it goes on where it was."""
 
 import logging
-import time
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,7 +93,7 @@ def _fit(
     warnings.filterwarnings("ignore", module="lightning")
     state = states.latest()
     if state is not None:
-        module.first_step = state["step"]
+        module.first_step, module.spent = state["step"], state["seconds"]
         module.load_state_dict(state["module"])
         journal.rows = state["rows"]
     if module.first_step >= chosen.steps:
@@ -115,7 +114,9 @@ def _fit(
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
-    steps = Steps(module.mixture, chosen.batch, settings.seed, trainer.global_rank, trainer.world_size)
+    steps = Steps(
+        module.mixture, chosen.batch, settings.seed, trainer.global_rank, trainer.world_size, chosen.echo, module.first_step
+    )
     workers = settings.train.workers
     loader = DataLoader(
         steps,
@@ -140,7 +141,6 @@ def _habits() -> Any:
                      journal: Journal, state: dict[str, Any] | None) -> None:  # fmt: skip
             self.settings, self.chosen, self.watch = settings.train, chosen, watch
             self.states, self.journal, self.state = states, journal, state
-            self.until = None if chosen.minutes is None else time.monotonic() + 60 * chosen.minutes
 
         def on_fit_start(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
             if self.state is not None:
@@ -150,7 +150,7 @@ def _habits() -> Any:
         def on_train_batch_end(self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
             module.average()  # here, because Lightning calls the module's own hook after this one: the state must hold it
             step, last = module.step, module.step == self.chosen.steps
-            if self.until is not None and time.monotonic() > self.until:
+            if self.chosen.minutes is not None and module.seconds > 60 * self.chosen.minutes:
                 trainer.should_stop = last = True
             if not trainer.is_global_zero:
                 return
@@ -162,7 +162,7 @@ def _habits() -> Any:
                     self.journal.picture(step, made, result)
                 self.journal.note(step, float(outputs["loss"]), ratio)
             if not last and step % self.settings.checkpoint_every == 0:
-                state = {"step": step, "module": module.state_dict(), "rows": self.journal.rows}
+                state = {"step": step, "seconds": module.seconds, "module": module.state_dict(), "rows": self.journal.rows}
                 machine = {"optimizer": trainer.optimizers[0].state_dict(), "precision": trainer.precision_plugin.state_dict()}
                 self.states.save(step, state | machine)
 

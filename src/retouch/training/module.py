@@ -1,6 +1,7 @@
 """The training step as Lightning sees it: perturb on the device, harmonize, compare, average the weights."""
 
 import copy
+import time
 from typing import Any
 
 import lightning.pytorch as pl
@@ -17,7 +18,7 @@ from retouch.synthesis.benchmarks import Loaded
 from retouch.synthesis.recipe import sample_seed
 from retouch.training.adversarial import adversarial
 from retouch.training.augment import augment, with_natural
-from retouch.training.data import Mixture
+from retouch.training.data import Mixture, joined, parts
 from retouch.training.losses import objective
 from retouch.training.schedule import learning_rate, second_phase
 
@@ -42,12 +43,14 @@ class Training(pl.LightningModule):
         self.model = model.to(memory_format=torch.channels_last)
         self.averaged = copy.deepcopy(model).requires_grad_(False).eval() if settings.ema else model
         self.settings, self.mixture, self.seed = settings, mixture, seed
-        self.first_step = 0
+        self.first_step, self.spent = 0, 0.0  # the steps and seconds before an interruption
         self.discriminator = discriminator
+        self._parts: dict[int, Batch] = {}
         self._perceptual = [perceptual]  # in a list, so that its weights are no part of the state
 
     def on_fit_start(self) -> None:
-        """What is no part of the state goes to the device too."""
+        """What is no part of the state goes to the device too, and the time begins."""
+        self._began = time.monotonic()
         if self._perceptual[0] is not None:
             self._perceptual[0].to(self.device)
 
@@ -56,19 +59,32 @@ class Training(pl.LightningModule):
         """Steps done so far, those before an interruption included."""
         return self.first_step + self.global_step
 
+    @property
+    def seconds(self) -> float:
+        """Time in training, that before an interruption included."""
+        return self.spent + time.monotonic() - self._began
+
+    def _position(self, step: int) -> float:
+        """Where in the schedule a step is: with `minutes` the schedule ends with the time, however many steps that takes."""
+        if self.settings.minutes is None:
+            return step
+        passed = self.settings.steps * self.seconds / (60 * self.settings.minutes)
+        return self.trainer.strategy.broadcast(max(step, passed))  # clocks differ, and so would weights
+
     def training_step(self, batch: dict[str, Any], _: int) -> Tensor:
         """The loss of one batch of scenes."""
         torch.manual_seed(sample_seed(self.seed, "step", batch["step"]) + self.global_rank)
+        position = self._position(batch["step"])
         for group in self.trainer.optimizers[0].param_groups:
-            group["lr"] = group["rate"] * learning_rate(self.settings, batch["step"])
-        made = self.mixture.make(batch["loaded"], self.device)
+            group["lr"] = group["rate"] * learning_rate(self.settings, position)
+        made = self._composites(batch)
         drawn = sample_seed(self.seed, f"augment {self.global_rank}", batch["step"])
         made = augment(made, self.settings.augment, drawn)
         made = with_natural(made, self.settings.augment.natural, drawn, keep_mask=self.model.needs_mask)
         result: Result = self.model(model_input(made))
         neutral = None if result.operator_masks is None else self.model.retouch.neutral
         loss = objective(self.settings.loss, result, made, self._perceptual[0], neutral)
-        second = second_phase(self.settings, batch["step"])
+        second = second_phase(self.settings, position)
         if second is not None and self.discriminator is not None:
             generator, discriminator = adversarial(self.discriminator, result.image, made.real)
             loss = loss + second.weight * generator + discriminator
@@ -78,6 +94,14 @@ class Training(pl.LightningModule):
                 f"(now {self.settings.learning_rate:g}), or use precision 32-true"
             )
         return loss
+
+    def _composites(self, batch: dict[str, Any]) -> Batch:
+        """The parts of this step's batch, those that are new made now."""
+        step = batch["step"]
+        self._parts |= {part: self.mixture.make(loaded, self.device) for part, loaded in batch["loaded"].items()}
+        made = joined([self._parts[part] for part in parts(step, self.settings.echo)])
+        del self._parts[step]
+        return made
 
     def transfer_batch_to_device(self, batch: dict[str, Any], device: torch.device, dataloader_idx: int) -> dict[str, Any]:
         """As it is: what is loaded goes to the device where composites are made, and Lightning refuses frozen records."""

@@ -3,13 +3,13 @@
 from retouch.settings import AdversarialSettings, ModelSettings
 
 
-def second_phase(settings: ModelSettings, step: int) -> AdversarialSettings | None:
+def second_phase(settings: ModelSettings, step: float) -> AdversarialSettings | None:
     """The settings of the adversarial phase where `step` is in it."""
     second = settings.adversarial
     return second if second is not None and step >= second.begin * settings.steps else None
 
 
-def learning_rate(settings: ModelSettings, step: int) -> float:
+def learning_rate(settings: ModelSettings, step: float) -> float:
     """The rate at a step: multiplied by gamma at each milestone, a share of the phase's steps."""
     second = second_phase(settings, step)
     border = settings.steps * (settings.adversarial.begin if settings.adversarial else 1.0)

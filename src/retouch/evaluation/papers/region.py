@@ -8,10 +8,11 @@ from retouch.models.catalogue import cost
 
 TITLE = "Region transforms"
 PIXELS = ("mse_ratio", "mse", "fmse", "psnr", "iou", "ap", "identity_mae", "idempotence_mae")
-WORDS = ["model", "architecture", "options", "minutes", "composites seen", "M parameters"]
+WORDS = ["model", "architecture", "options", "minutes", "composites shown", "made", "M parameters"]
 NOTES = (
     "`region` is given the mask, `region-free` label maps, else it makes regions of its own; of the others the task stands in "
-    "`retouch models`. Minutes are those that the settings allow a training (`models.*.minutes`; – without end).",
+    "`retouch models`. Minutes are those that the settings allow a training (`models.*.minutes`; – without end). "
+    "A composite was shown `models.*.echo` times, cropped anew each time.",
     "Identity and idempotence are how much a real picture, and one harmonized already, change, on the 0–255 scale.",
 )
 NONE = "No model of this family is listed under `models` in params.yaml."
@@ -60,5 +61,6 @@ def _trained(name: str, measured: Measured) -> list[str]:
         ", ".join(f"{key} {value}" for key, value in chosen.options.items()),
         "–" if chosen.minutes is None else f"{chosen.minutes:g}",
         f"{result['steps'] * chosen.batch:,}",
+        f"{result['steps'] * chosen.batch // chosen.echo:,}",
         f"{parameters / 1e6:.2f}",
     ]
