@@ -53,7 +53,7 @@ class Region(Model):
         heads: int = 4,
         rounds: int = 1,
         looks: tuple[int, int] = (2, 8),
-        still: float = 0.03,
+        still: float = 0.025,
         unlabelled: float = 0.2,
     ) -> None:
         super().__init__()
