@@ -81,8 +81,8 @@ def photograph() -> bytes:
     """A drawn scene with grain, as JPEG of quality 92."""
     from PIL import Image
 
+    from retouch.drawn_scenes.draw import draw
     from retouch.images import encode
-    from retouch.sources.sample.draw import draw
 
     scene = Image.fromarray(draw(0, "benchmark", 0, 1024)[0]["image"]).crop((0, 128, 1024, 896))
     large = np.asarray(scene.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC), np.float32)
@@ -93,7 +93,8 @@ def photograph() -> bytes:
 def network(name: str) -> Any:
     import torch
 
-    from retouch.models import create, files
+    from retouch.inference import network_files as files
+    from retouch.models import create
 
     trained = Path("artifacts") / name / "model.safetensors"
     if trained.is_file():
@@ -189,11 +190,11 @@ def quality(scenes: int, size: int) -> dict[str, dict[str, float]]:
     import cv2
     import torch
 
+    from retouch.drawn_scenes.draw import draw
     from retouch.images import resize, to_tensor
     from retouch.inference import Layers, retouch
-    from retouch.models.retoucher import Retoucher
+    from retouch.models.layers.retoucher import Retoucher
     from retouch.settings import load
-    from retouch.sources.sample.draw import draw
     from retouch.synthesis.compose import compose
 
     rules = load(Path("params/sample.yaml")).synthesize.perturb.model_copy(update={"degradation_probability": 0.0})

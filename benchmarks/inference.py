@@ -15,8 +15,8 @@ from sides import Benchmark, Chosen, Work, batch, main
 
 
 def libraries() -> None:
-    import retouch.models.files
-    import retouch.models.idih  # noqa: F401 - what takes memory by itself
+    import retouch.inference.network_files
+    import retouch.models.foreground_aware.idih  # noqa: F401 - what takes memory by itself
 
 
 def build(side: str, name: str, chosen: Chosen) -> Work:
@@ -44,8 +44,8 @@ def build(side: str, name: str, chosen: Chosen) -> Work:
 
 
 def through_a_file(network: Any, name: str, chosen: Chosen) -> Any:
-    """The network as `retouch.models.files` gives it."""
-    from retouch.models import files
+    """The network as `retouch.inference.network_files` gives it."""
+    from retouch.inference import network_files as files
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"

@@ -65,7 +65,7 @@ def run(scenes: tuple[np.ndarray, np.ndarray], cores: int, rounds: int) -> dict[
 
 def drawn() -> tuple[np.ndarray, np.ndarray]:
     """Scenes of the sample source with their label maps."""
-    from retouch.sources.sample.draw import draw
+    from retouch.drawn_scenes.draw import draw
 
     maps = [draw(SEED, "train", index, SIZE)[0] for index in range(PICTURES)]
     return np.stack([scene["image"] for scene in maps]), np.stack([scene["labels"] for scene in maps])

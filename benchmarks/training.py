@@ -29,7 +29,7 @@ class Still:
 
 
 def libraries() -> None:
-    import retouch.models.idih
+    import retouch.models.foreground_aware.idih
     import retouch.training.fit
     import retouch.training.module  # noqa: F401 - what takes memory by itself
 
@@ -81,7 +81,7 @@ def plain(name: str, chosen: Chosen) -> Work:
 
     from retouch.models import create
     from retouch.synthesis.recipe import sample_seed
-    from retouch.training.losses import objective
+    from retouch.tasks.losses import objective
 
     whole, model = recipe(name, chosen)
     torch.manual_seed(sample_seed(whole.seed, "initial weights", 0))

@@ -3,7 +3,7 @@
 import pytest
 from storage_servers import Files, Proxy, environment
 
-from retouch.sources.storage import remote
+from retouch.storage import remote
 
 
 @pytest.fixture

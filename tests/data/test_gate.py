@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from retouch.checks.gate import validate
-from retouch.checks.likeness import perceptual_hash
-from retouch.checks.manifest import near_duplicates, scene_manifest
 from retouch.errors import GateError
-from retouch.presets import use
+from retouch.settings.presets import use
 from retouch.store import Composites, Placements, Scenes
+from retouch.validation.gate import validate
+from retouch.validation.likeness import perceptual_hash
+from retouch.validation.manifest import near_duplicates, scene_manifest
 
 SIZE = 32
 

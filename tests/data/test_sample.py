@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from retouch.drawn_scenes.canvas import ADE20K
+from retouch.drawn_scenes.draw import SCENES, draw
+from retouch.drawn_scenes.people import LIP
 from retouch.settings import DataSettings
 from retouch.sources import get
-from retouch.sources.sample.canvas import ADE20K
-from retouch.sources.sample.draw import SCENES, draw
-from retouch.sources.sample.people import LIP
 
 COUNT = 40
 

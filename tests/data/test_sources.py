@@ -10,8 +10,8 @@ from PIL import Image
 
 from retouch.errors import SettingsError, SourceError, WeightsError
 from retouch.parsing.stage import parse
-from retouch.presets import use
 from retouch.settings import DataSettings, ParserSettings, Settings
+from retouch.settings.presets import use
 from retouch.sources import SOURCES, get
 from retouch.store import Scenes
 from retouch.vocabulary import ADE20K, LIP

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from retouch.cli import app
+from retouch.cli.app import app
 from retouch.errors import SourceError
 from retouch.sources import SOURCES, get
 from retouch.sources.presence import look

@@ -14,8 +14,8 @@ from retouch.errors import SourceError, WeightsError
 from retouch.parsing.decode import decode_photo
 from retouch.parsing.maps import objects
 from retouch.parsing.stage import parse
-from retouch.presets import use
 from retouch.settings import MattingSettings, Settings
+from retouch.settings.presets import use
 from retouch.sources import Photo, get
 from retouch.sources.annotation import Annotation, Shape, run_lengths
 from retouch.store import Scenes

@@ -12,7 +12,7 @@ from storage_servers import Fault, Files, digests, publish, tree
 
 from retouch.errors import SourceError
 from retouch.sources.base import Archive
-from retouch.sources.storage import Wanted, bring, unpack
+from retouch.storage import Wanted, bring, unpack
 
 pytestmark = pytest.mark.usefixtures("impatient")
 

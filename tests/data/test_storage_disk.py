@@ -11,8 +11,8 @@ from storage_servers import tree
 from retouch.errors import SourceError
 from retouch.settings import DataSettings
 from retouch.sources.base import Source
-from retouch.sources.storage import Wanted, bring, items
-from retouch.sources.storage.items import check_tree, parse_sums, redact, safe_path
+from retouch.storage import Wanted, bring, items
+from retouch.storage.items import check_tree, parse_sums, redact, safe_path
 
 
 class Scenes(Source):

@@ -7,7 +7,7 @@ import pytest
 from storage_servers import Fault, Files, digests, publish, tree
 
 from retouch.errors import SourceError
-from retouch.sources.storage import Wanted, bring, remote
+from retouch.storage import Wanted, bring, remote
 
 WANTED = Wanted("scenes", "Scenes/*.jpg", ("Scenes",))
 SMALL = {"Scenes/a.jpg": b"a" * 1000, "Scenes/deep/b é.jpg": b"b" * 300_000}

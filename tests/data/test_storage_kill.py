@@ -54,7 +54,7 @@ def empty_repository() -> Path:
 def download(folder: Path) -> subprocess.Popen[str]:
     variables = clean(environment(folder)) | {"PYTHONPATH": str(Path("src").resolve())}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    return subprocess.Popen([sys.executable, "-m", "retouch.cli", "download"], cwd=folder, env=variables, **pipes)
+    return subprocess.Popen([sys.executable, "-m", "retouch.cli.app", "download"], cwd=folder, env=variables, **pipes)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def photographs() -> dict[str, bytes]:
 def whole(photographs, tmp_path_factory) -> Path:
     """A project whose download was not disturbed."""
     folder = project(tmp_path_factory.mktemp("whole") / "project", moto())
-    run(folder, sys.executable, "-m", "retouch.cli", "download")
+    run(folder, sys.executable, "-m", "retouch.cli.app", "download")
     return folder
 
 

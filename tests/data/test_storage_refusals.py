@@ -7,7 +7,7 @@ import pytest
 from storage_servers import KEYS, Fault, Proxy, bucket, digests, tree
 
 from retouch.errors import SourceError
-from retouch.sources.storage import Wanted, bring
+from retouch.storage import Wanted, bring
 
 SCENES = Wanted("scenes", "Scenes/*.jpg", ("Scenes",))
 SMALL = {"Scenes/a.jpg": b"a" * 1000, "Scenes/b.jpg": b"b" * 2000}

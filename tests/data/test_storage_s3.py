@@ -9,7 +9,7 @@ import pytest
 from storage_servers import KEYS, Fault, Proxy, bucket, client, digests, moto, tree
 
 from retouch.errors import BusyError, SourceError
-from retouch.sources.storage import Wanted, _alone, bring, s3
+from retouch.storage import Wanted, _alone, bring, s3
 
 SCENES = Wanted("scenes", "Scenes/*.jpg", ("Scenes", "list.txt"))
 SMALL = {

@@ -6,9 +6,9 @@ import torch
 
 from retouch import settings as retouch_settings
 from retouch.errors import SourceError
+from retouch.reporting.look import CELL, paint, sheet
 from retouch.settings import RegionsSettings
 from retouch.store import Composites, Scenes
-from retouch.synthesis.look import CELL, paint, sheet
 from retouch.synthesis.remake import remake
 from retouch.synthesis.stage import synthesize
 

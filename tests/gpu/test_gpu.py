@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from retouch.models import create, names
-from retouch.presets import use
+from retouch.settings.presets import use
 from retouch.synthesis import compose
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]

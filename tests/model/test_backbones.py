@@ -4,11 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from retouch.models import backbones, create
-from retouch.models.attention import SpatialSeparatedAttention
+from retouch.models import create
 from retouch.models.base import IMAGENET_MEAN, IMAGENET_STD
-from retouch.models.ocr import OCR
-from retouch.models.semantics import Semantics
+from retouch.models.foreground_aware import backbones
+from retouch.models.foreground_aware.attention import SpatialSeparatedAttention
+from retouch.models.foreground_aware.ocr import OCR
+from retouch.models.foreground_aware.semantics import Semantics
 
 LITE = "tf_efficientnet_lite0"
 

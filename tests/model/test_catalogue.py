@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from retouch.cli import app
+from retouch.cli.app import app
 from retouch.models import ARCHITECTURES, names
 from retouch.models.catalogue import cost, measure
 

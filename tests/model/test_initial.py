@@ -11,8 +11,8 @@ from retouch.errors import WeightsError
 from retouch.files import sha256_file
 from retouch.models import create
 from retouch.models.base import Model
-from retouch.models.initial import initialize
 from retouch.settings import InitialSettings
+from retouch.training.initial_weights import initialize
 
 SHARED = Path("../shared/weights")
 shared = pytest.mark.skipif(not SHARED.is_dir(), reason="../shared/weights is not there")

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from retouch.editing.enlarge import Buffers, Enlarger, curved, guides, working
 from retouch.errors import RetouchError
 from retouch.images import resize, to_tensor, to_uint8
 from retouch.inference import Layers, harmonize, load_layers, retouch, save_layers
-from retouch.inference.enlarge import Buffers, Enlarger, curved, guides, working
 from retouch.models import create
 
 LAB = ("add L", "mul L", "add a", "mul a", "add b", "mul b")
@@ -257,7 +257,7 @@ def test_files_that_are_no_layers_are_refused_and_not_run(content, tmp_path, mon
 
 def test_a_file_that_would_swell_is_refused_before_it_is_read(one, tmp_path, monkeypatch):
     save_layers(one, tmp_path / "one.npz")
-    monkeypatch.setattr("retouch.inference.layer_files.MAX_BYTES", 1 << 22)
+    monkeypatch.setattr("retouch.editing.layer_files.MAX_BYTES", 1 << 22)
     assert load_layers(tmp_path / "one.npz").names == LAB
     with zipfile.ZipFile(tmp_path / "one.npz", "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("zeros.npy", bytes(5 << 20))

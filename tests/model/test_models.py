@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from retouch.errors import SettingsError, WeightsError
+from retouch.inference.network_files import load, save
 from retouch.models import ARCHITECTURES, IDIH, create, names
 from retouch.models.base import Model
-from retouch.models.files import load, save
 
 SMALL = {"depth": 3, "width": 8}
 SMALLEST = dict.fromkeys(names(trainable=True), SMALL) | {

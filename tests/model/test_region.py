@@ -6,10 +6,10 @@ import torch
 
 from retouch.errors import SettingsError
 from retouch.models import create
-from retouch.models.describe import BINS, histograms
-from retouch.models.patches import around, blurred, edges, near
-from retouch.models.segments import of_colours, of_labels, of_mask
-from retouch.models.transforms import TERMS, Transforms, apply, fitted, places, stilled, terms
+from retouch.models.layers.color_transforms import TERMS, Transforms, apply, fitted, places, stilled, terms
+from retouch.models.region.patches import around, blurred, edges, near
+from retouch.models.region.segments import of_colours, of_labels, of_mask
+from retouch.models.region.statistics import BINS, histograms
 
 SIZE = 48
 

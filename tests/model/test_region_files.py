@@ -9,11 +9,11 @@ import pytest
 import torch
 from PIL import Image, ImageFilter
 
+from retouch.editing.cube import save_cubes
 from retouch.errors import RetouchError
 from retouch.images import resize
 from retouch.inference import Layers, Regions, load_layers, retouch, save_layers
-from retouch.inference.cube import save_cubes
-from retouch.models.transforms import TERMS
+from retouch.models.layers.color_transforms import TERMS
 
 SIZE = (60, 80)
 
@@ -112,7 +112,7 @@ def test_a_wrong_description_is_refused_by_what_is_wrong(change, message, rng, t
 
 def test_pictures_of_other_sizes_and_swollen_ones_are_refused(rng, tmp_path, monkeypatch):
     save_layers(drawn(rng), tmp_path / "layers")
-    monkeypatch.setattr("retouch.inference.layer_files.MAX_BYTES", 2 * SIZE[0] * SIZE[1])
+    monkeypatch.setattr("retouch.editing.layer_files.MAX_BYTES", 2 * SIZE[0] * SIZE[1])
     with pytest.raises(RetouchError, match="more than"):
         load_layers(tmp_path / "layers")
     monkeypatch.undo()

@@ -10,7 +10,7 @@ from retouch.errors import RetouchError
 from retouch.images import resize, to_tensor, to_uint8
 from retouch.inference import Regions, harmonize, retouch
 from retouch.models.base import Model, Result
-from retouch.models.transforms import TERMS, Transforms, apply
+from retouch.models.layers.color_transforms import TERMS, Transforms, apply
 
 
 class Tinted(Model):
@@ -79,7 +79,7 @@ def test_strips_and_threads_leave_no_seams(rng, monkeypatch):
     layers = Regions(drawn(rng), np.full((1, 400, 1100), 255, np.uint8), ("foreground",), (400, 1100))
     made = retouch(layers, image)
     assert np.abs(made.astype(int) - in_float(image, layers)).max() <= 1
-    monkeypatch.setattr("retouch.inference.enlarge._threads", lambda: 3)
+    monkeypatch.setattr("retouch.editing.enlarge._threads", lambda: 3)
     np.testing.assert_array_equal(retouch(layers, image), made)
 
 

@@ -9,10 +9,10 @@ from torch import nn
 
 from retouch.errors import SettingsError
 from retouch.models import create
-from retouch.models.discriminator import PatchDiscriminator
-from retouch.models.ht import positions
-from retouch.models.retoucher import OPERATORS, Operator, Retoucher
-from retouch.models.unet import GrowingConv
+from retouch.models.layers.attention_unet import GrowingConv
+from retouch.models.layers.patch_discriminator import PatchDiscriminator
+from retouch.models.layers.retoucher import OPERATORS, Operator, Retoucher
+from retouch.models.multi_mask.ht import positions
 
 SMALL = {"depth": 3, "width": 8}
 

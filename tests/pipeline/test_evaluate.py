@@ -14,17 +14,17 @@ import yaml
 from PIL import Image
 
 from retouch.errors import StoreError, WeightsError
-from retouch.evaluation import tables
 from retouch.evaluation.baselines import baselines
-from retouch.evaluation.figures import SCALES
 from retouch.evaluation.measure import measure, subset
-from retouch.evaluation.pictures import CELL, GAP
-from retouch.evaluation.report import report
 from retouch.evaluation.stage import evaluate
 from retouch.evaluation.summary import summarize
 from retouch.images import to_tensor, to_uint8
+from retouch.inference.network_files import load, save
 from retouch.models import create
-from retouch.models.files import load, save
+from retouch.reporting import tables
+from retouch.reporting.figures import SCALES
+from retouch.reporting.pictures import CELL, GAP
+from retouch.reporting.report import report
 from retouch.settings import Settings, parse
 from retouch.store import Composites, Scenes
 

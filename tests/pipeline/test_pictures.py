@@ -10,14 +10,14 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from retouch import cli
+from retouch.cli import app as cli
 from retouch.errors import RetouchError
 from retouch.images import resize
+from retouch.inference.network_files import save
 from retouch.inference.pictures import read
 from retouch.models import ARCHITECTURES, MASK_GIVEN, Architecture, create
 from retouch.models.base import Model, Result
-from retouch.models.files import save
-from retouch.models.transforms import TERMS, Transforms, apply
+from retouch.models.layers.color_transforms import TERMS, Transforms, apply
 
 ORIENTATION, ARTIST = 274, 315
 

@@ -15,7 +15,8 @@ from retouch import tracking
 from retouch.errors import SettingsError, StoreError, TrackingError
 from retouch.files import sha256_file, write_json
 from retouch.inference import harmonize
-from retouch.models import create, files
+from retouch.inference import network_files as files
+from retouch.models import create
 from retouch.registry import CHALLENGER, CHAMPION, PRODUCT, champion
 from retouch.registry.promotion import promote, promote_product
 from retouch.registry.register import ensure, register

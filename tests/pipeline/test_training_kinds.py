@@ -9,13 +9,13 @@ import yaml
 from safetensors.torch import save_file
 
 from retouch.files import sha256_file
+from retouch.inference.network_files import load
 from retouch.models import create
-from retouch.models.files import load
-from retouch.models.perceptual import available
 from retouch.parsing.stage import parse as pack
 from retouch.settings import Settings, parse
 from retouch.sources import get
 from retouch.store import Scenes
+from retouch.tasks.perceptual import available
 from retouch.training import module, schedule
 from retouch.training.data import Mixture
 from retouch.training.fit import train

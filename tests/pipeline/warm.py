@@ -95,7 +95,7 @@ def run(connection: socket.socket) -> None:
     sys.argv = ["retouch", *arguments]
     code = 1
     try:
-        from retouch.cli import main
+        from retouch.cli.app import main
 
         main()
         code = 0

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from retouch.models.discriminator import PatchDiscriminator
-from retouch.training.adversarial import adversarial, relativistic
+from retouch.models.layers.patch_discriminator import PatchDiscriminator
+from retouch.tasks.adversarial import adversarial, relativistic
 
 
 def test_equation_5_in_its_own_words():

@@ -73,7 +73,7 @@ def test_modules_are_short(path):
 
 
 @pytest.mark.parametrize(
-    "module", ["retouch", "retouch.settings", "retouch.sources", "retouch.store", "retouch.checks", "retouch.cli"]
+    "module", ["retouch", "retouch.settings", "retouch.sources", "retouch.store", "retouch.validation", "retouch.cli.app"]
 )
 def test_starting_loads_nothing_heavy(module):
     code = f"import sys, {module}; print([name for name in {HEAVY} if name in sys.modules])"

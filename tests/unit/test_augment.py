@@ -5,7 +5,7 @@ import torch
 
 from retouch.settings import AugmentSettings
 from retouch.synthesis import Batch
-from retouch.training.augment import augment, with_natural
+from retouch.tasks.augmentation import augment, with_natural
 
 SIZE = 48
 

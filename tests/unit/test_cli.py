@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from retouch import cli
+from retouch.cli import app as cli
 
 COMMANDS = [command.name or command.callback.__name__ for command in cli.app.registered_commands]
 
 
 def retouch(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "retouch.cli", *arguments], cwd=cwd, check=False, capture_output=True, text=True
+        [sys.executable, "-m", "retouch.cli.app", *arguments], cwd=cwd, check=False, capture_output=True, text=True
     )
 
 

@@ -4,11 +4,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from retouch.evaluation.figures import SCALES, editing, spread
-from retouch.evaluation.pictures import CELL, GAP, HEAD, HIGH, LOW, layers, titled
 from retouch.images import to_uint8
 from retouch.models.base import Model, Result
-from retouch.models.retoucher import Retoucher
+from retouch.models.layers.retoucher import Retoucher
+from retouch.reporting.figures import SCALES, editing, spread
+from retouch.reporting.pictures import CELL, GAP, HEAD, HIGH, LOW, layers, titled
 
 
 class Masked(Model):

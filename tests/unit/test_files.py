@@ -65,7 +65,7 @@ def test_a_full_disk_is_one_line_and_exit_2(tmp_path):
     code = (
         "import sys\nfrom retouch import cli\n"
         "def full(*_):\n    open('/dev/full', 'w').write('x' * 100000)\n"
-        "import retouch.presets\nretouch.presets.use = full\n"
+        "import retouch.settings.presets\nretouch.settings.presets.use = full\n"
         "sys.argv = ['retouch', 'use', 'sample']\ncli.main()\n"
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retouch.checks.likeness import Known, Repeats, perceptual_hash, scene_digest
+from retouch.validation.likeness import Known, Repeats, perceptual_hash, scene_digest
 
 
 def picture(seed: int, size: int = 64) -> np.ndarray:

@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retouch.models.base import Result
-from retouch.presets import use
+from retouch.settings.presets import use
 from retouch.synthesis import Batch
-from retouch.training.losses import SLIGHT, charbonnier, foreground_mse, objective, total_variation
+from retouch.tasks.losses import SLIGHT, charbonnier, foreground_mse, objective, total_variation
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from retouch.color import lab_to_rgb
-from retouch.evaluation import localisation, metrics
-from retouch.evaluation.conventions import METRICS
 from retouch.models.base import Model, Result
-from retouch.models.retoucher import Retoucher
+from retouch.models.layers.retoucher import Retoucher
+from retouch.tasks import change_maps as localisation
+from retouch.tasks import metrics
+from retouch.tasks.conventions import METRICS
 
 
 @pytest.fixture(scope="module")

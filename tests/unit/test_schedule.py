@@ -1,7 +1,7 @@
 import pytest
 
-from retouch.presets import use
 from retouch.settings import AdversarialSettings
+from retouch.settings.presets import use
 from retouch.training.schedule import learning_rate, second_phase
 
 

@@ -4,9 +4,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from retouch import presets
 from retouch.errors import SettingsError
-from retouch.settings import load, parse
+from retouch.settings import load, parse, presets
 
 RAW = yaml.safe_load(Path("params/sample.yaml").read_text())
 

@@ -7,11 +7,11 @@ import pytest
 import yaml
 
 from retouch.errors import StoreError
-from retouch.evaluation import papers, sheets
-from retouch.evaluation.papers import foreground_aware, multi_mask, region
-from retouch.evaluation.papers.measured import Measured
 from retouch.evaluation.summary import bin_names, summarize, weighted
 from retouch.models.catalogue import cost
+from retouch.reporting import papers, sheets
+from retouch.reporting.papers import foreground_aware, multi_mask, region
+from retouch.reporting.papers.measured import Measured
 from retouch.settings import Settings, parse
 
 EDGES = [0.05, 0.15, 1.0]

@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 
 from retouch import weights
 from retouch.errors import WeightsError
-from retouch.models import perceptual
+from retouch.tasks import perceptual
 from retouch.weights import layouts, origins
 
 SHARED = Path("../shared/weights")

@@ -6,13 +6,13 @@ from typing import Any
 import pandas as pd
 import torch
 
-from retouch.evaluation.conventions import BASELINES
 from retouch.evaluation.measure import after, described
 from retouch.evaluation.summary import summarize, write_table
 from retouch.files import sha256_file, write_json
 from retouch.models import classical
 from retouch.models.base import Model
 from retouch.settings import Settings
+from retouch.tasks.conventions import BASELINES
 
 METHODS = {
     "identity": classical.identity,

@@ -10,13 +10,13 @@ import torch
 from rich.progress import track
 from torch import Tensor
 
-from retouch.evaluation import localisation, metrics
 from retouch.images import to_tensor
-from retouch.models import perceptual
 from retouch.models.base import Model, Result
-from retouch.models.perceptual import Lpips
 from retouch.settings import EvaluateSettings
 from retouch.store import Composites
+from retouch.tasks import change_maps as localisation
+from retouch.tasks import metrics, perceptual
+from retouch.tasks.perceptual import Lpips
 
 IHARMONY4 = "iharmony4"
 """The source whose composites come in sub-datasets."""

@@ -8,14 +8,14 @@ import pandas as pd
 
 from retouch import tracking
 from retouch.errors import TrackingError
-from retouch.evaluation.conventions import NO_WEIGHTS
 from retouch.evaluation.measure import lpips_of, measure
-from retouch.evaluation.pictures import grid
 from retouch.evaluation.summary import summarize, write_table
 from retouch.files import atomic_file, sha256_file, write_json
 from retouch.images import encode
-from retouch.models.files import load
+from retouch.inference.network_files import load
+from retouch.reporting.pictures import grid
 from retouch.settings import Settings
+from retouch.tasks.conventions import NO_WEIGHTS
 
 
 def evaluate(

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from retouch.evaluation.conventions import METRICS, OF_FOREGROUND
 from retouch.files import atomic_file
+from retouch.tasks.conventions import METRICS, OF_FOREGROUND
 
 if TYPE_CHECKING:
     import pandas as pd

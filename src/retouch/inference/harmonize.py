@@ -6,13 +6,14 @@ import cv2
 import numpy as np
 import torch
 
+from retouch.editing import operator_rendering as fullsize
+from retouch.editing import transform_rendering as recolour
+from retouch.editing.edits import EditedLayers
+from retouch.editing.enlarge import shrunk
+from retouch.editing.operator_layers import Layers
+from retouch.editing.transform_layers import Regions
 from retouch.errors import RetouchError
 from retouch.images import to_tensor
-from retouch.inference import fullsize, recolour
-from retouch.inference.edits import EditedLayers
-from retouch.inference.enlarge import shrunk
-from retouch.inference.layers import Layers
-from retouch.inference.regions import Regions
 from retouch.models.base import Model
 
 LUMA = (0.299, 0.587, 0.114)

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageOps, JpegImagePlugin, UnidentifiedImageError
 
+from retouch.editing.edits import EditedLayers
 from retouch.errors import RetouchError, SourceError
 from retouch.files import atomic_file
 from retouch.images import contact_sheet
-from retouch.inference.edits import EditedLayers
 
 KINDS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF", ".webp": "WEBP"}
 PIECE = 64  # rows

@@ -28,19 +28,19 @@ class Architecture:
 
 
 def _idih(**options: Any) -> Architecture:
-    return Architecture("retouch.models.idih:IDIH", IDIH, MASK_GIVEN, options)
+    return Architecture("retouch.models.foreground_aware.idih:IDIH", IDIH, MASK_GIVEN, options)
 
 
 def _s2am(**options: Any) -> Architecture:
-    return Architecture("retouch.models.s2am:S2AM", IDIH, MASK_GIVEN, options)
+    return Architecture("retouch.models.foreground_aware.s2am:S2AM", IDIH, MASK_GIVEN, options)
 
 
 def _sgmmh(task: str = NO_MASK, **options: Any) -> Architecture:
-    return Architecture("retouch.models.sgmmh:SgMMH", SGMMH, task, options)
+    return Architecture("retouch.models.multi_mask.sgmmh:SgMMH", SGMMH, task, options)
 
 
 def _region(task: str, **options: Any) -> Architecture:
-    return Architecture("retouch.models.region:Region", REGION, task, options)
+    return Architecture("retouch.models.region.region:Region", REGION, task, options)
 
 
 def _classical(name: str) -> Architecture:
@@ -70,7 +70,7 @@ ARCHITECTURES = {
     "ht-om": _sgmmh(MASK_GIVEN, backbone="ht", mask_input=True),
     "ht-om-hls": _sgmmh(MASK_GIVEN, backbone="ht", mask_input=True, space="hls"),
     "ht-om-hls-add": _sgmmh(MASK_GIVEN, backbone="ht", mask_input=True, space="hls", operators=("add",)),
-    "two-stage": Architecture("retouch.models.two_stage:TwoStage", SGMMH, NO_MASK),
+    "two-stage": Architecture("retouch.models.foreground_aware.two_stage:TwoStage", SGMMH, NO_MASK),
     # this project's: colour transforms of regions
     "region": _region(MASK_GIVEN),
     "region-free": _region(NO_MASK, regions="labels", count=9, edge=24, more=8, rounds=2, looks=(2, 2)),

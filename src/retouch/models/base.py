@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from retouch.models.retoucher import Retoucher
-    from retouch.models.transforms import Transforms
-    from retouch.models.trunks import Trunk
+    from retouch.models.foreground_aware.encoders import Trunk
+    from retouch.models.layers.color_transforms import Transforms
+    from retouch.models.layers.retoucher import Retoucher
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # iDIH §4.2
 IMAGENET_STD = (0.229, 0.224, 0.225)

@@ -10,7 +10,6 @@ from typing import Any
 
 from rich.progress import track
 
-from retouch.checks.likeness import Repeats
 from retouch.errors import SourceError
 from retouch.files import atomic_folder
 from retouch.images import resize, resize_labels
@@ -18,6 +17,7 @@ from retouch.parsing.decode import decode_photo
 from retouch.settings import ParseSettings, Settings
 from retouch.sources import Photo, get
 from retouch.store import Scenes
+from retouch.validation.likeness import Repeats
 
 PROCESSES = 2
 AHEAD = 32  # photographs decoded before they are asked for

@@ -11,7 +11,7 @@ from retouch.errors import TrackingError
 from retouch.registry.versions import aliased, registered
 
 if TYPE_CHECKING:
-    from retouch.models.files import LoadedModel
+    from retouch.inference.network_files import LoadedModel
 
 SUFFIX = ".safetensors"
 
@@ -21,7 +21,7 @@ def load(model: str) -> LoadedModel:
 
     Raises WeightsError for a file that is no network, TrackingError when the registry has no such model or no champion of it.
     """
-    from retouch.models import files
+    from retouch.inference import network_files as files
 
     if model.endswith(SUFFIX):
         return files.load(Path(model))

@@ -108,7 +108,7 @@ def _measure(settings: Settings, champion: Any, folder: Path) -> Path:
     from mlflow.artifacts import download_artifacts
 
     from retouch.evaluation.measure import measure
-    from retouch.models.files import load
+    from retouch.inference.network_files import load
 
     source = f"models:/{champion.name}/{champion.version}"
     package = Path(download_artifacts(source, dst_path=str(folder), tracking_uri=tracking.uri()))

@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 from retouch import tracking
 from retouch.errors import SettingsError, StoreError
 from retouch.files import digest, sha256_file, write_json
-from retouch.registry import CHALLENGER, PRODUCT, package
+from retouch.registry import CHALLENGER, PRODUCT
 from retouch.registry.measured import read, summary
+from retouch.serving import package
 from retouch.settings import Settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-    from retouch.models.files import LoadedModel
+    from retouch.inference.network_files import LoadedModel
 
 
 SHOWN = ("metrics.json", "pictures.png")
@@ -126,7 +127,7 @@ def log_measurement(store: MlflowClient, run_id: str, per_image: Path, test_set:
 
 
 def _load(settings: Settings, name: str) -> tuple[Made, LoadedModel]:
-    from retouch.models.files import load
+    from retouch.inference.network_files import load
 
     settings.model(name)
     if name == PRODUCT:

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 from retouch.settings import DataSettings
 from retouch.sources.annotation import Annotation
-from retouch.sources.storage.items import Archive
+from retouch.storage.items import Archive
 
 __all__ = ["Archive", "Photo", "Source", "Split"]
 
@@ -60,7 +60,7 @@ class Source(ABC):
 
     def fetch(self, settings: DataSettings, seed: int, into: Path) -> None:
         """Bring the raw snapshot into the folder `into`, incrementally. Raises SourceError when there is nothing to bring."""
-        from retouch.sources.storage import Wanted, bring
+        from retouch.storage import Wanted, bring
 
         bring(settings.location, settings.endpoint, Wanted(self.name, self.layout, self.folders, self.archives), into)
 

@@ -7,8 +7,8 @@ from functools import partial as bind
 from pathlib import Path
 
 from retouch.errors import SourceError
-from retouch.sources.storage.items import Item, below, matches, parse_sums
-from retouch.sources.storage.remote import Advance, Remote
+from retouch.storage.items import Item, below, matches, parse_sums
+from retouch.storage.remote import Advance, Remote
 
 SUMS = "SHA256SUMS"
 

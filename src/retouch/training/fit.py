@@ -59,9 +59,9 @@ def train(
 def _module(settings: Settings, chosen: ModelSettings, mixture: Mixture) -> "Training":
     import torch
 
-    from retouch.models.discriminator import PatchDiscriminator
-    from retouch.models.perceptual import lpips
+    from retouch.models.layers.patch_discriminator import PatchDiscriminator
     from retouch.synthesis.recipe import sample_seed
+    from retouch.tasks.perceptual import lpips
     from retouch.training.module import Training
 
     keep_freed()
@@ -69,7 +69,7 @@ def _module(settings: Settings, chosen: ModelSettings, mixture: Mixture) -> "Tra
     torch.manual_seed(sample_seed(settings.seed, "initial weights", 0))
     model = create(chosen.architecture, **chosen.options)
     if chosen.initial is not None:
-        from retouch.models.initial import initialize
+        from retouch.training.initial_weights import initialize
 
         initialize(model, chosen.initial)
     discriminator = PatchDiscriminator(chosen.adversarial.width) if chosen.adversarial else None
@@ -170,7 +170,7 @@ def _habits() -> Any:
 
 
 def _save(path: Path, module: "Training", settings: Settings, name: str, digest: str, size: int) -> None:
-    from retouch.models.files import save
+    from retouch.inference.network_files import save
 
     chosen = settings.model(name)
     metadata = {"name": name, "digest": digest, "size": str(size), "seed": str(settings.seed), "steps": str(module.step)}

@@ -10,16 +10,16 @@ from torch import Tensor
 
 from retouch.errors import RetouchError
 from retouch.models.base import Model, Result
-from retouch.models.discriminator import PatchDiscriminator
-from retouch.models.perceptual import Lpips
+from retouch.models.layers.patch_discriminator import PatchDiscriminator
 from retouch.settings import ModelSettings
 from retouch.synthesis import Batch
 from retouch.synthesis.benchmarks import Loaded
 from retouch.synthesis.recipe import sample_seed
-from retouch.training.adversarial import adversarial
-from retouch.training.augment import augment, with_natural
+from retouch.tasks.adversarial import adversarial
+from retouch.tasks.augmentation import augment, with_natural
+from retouch.tasks.losses import objective
+from retouch.tasks.perceptual import Lpips
 from retouch.training.data import Mixture, joined, parts
-from retouch.training.losses import objective
 from retouch.training.schedule import learning_rate, second_phase
 
 

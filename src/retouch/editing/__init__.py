@@ -1,0 +1,1 @@
+"""Layers that a prediction leaves to edit: operator masks and region transforms, their edits and their files."""

@@ -1,0 +1,95 @@
+"""Foreground-aware backbones: a pretrained trunk that is shown the mask, and what makes semantic features of its outputs.
+
+Sofiiuk, Popenova, Konushin: Foreground-aware Semantic Representations for Image Harmonization, §3.2 and §3.3.
+"""
+
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from retouch.models.foreground_aware.encoders import EfficientNetLite, HRNet, ResNet, Trunk, known
+from retouch.models.foreground_aware.ocr import OCR, Regions
+
+Fusion = Literal["conv1", "relu"]
+
+
+class MaskFusion(nn.Module):
+    """N×1×H×W mask → N×C×H/2×W/2 to add to a trunk's first features: a convolution times |a learned scalar|, 0.1 at first."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, channels, 3, stride=2, padding=1)
+        self.scale = nn.Parameter(torch.tensor(0.1))
+
+    def forward(self, mask: Tensor) -> Tensor:
+        """What the mask adds."""
+        return self.conv(mask) * self.scale.abs()
+
+
+class Backbone(nn.Module):
+    """Picture and mask → semantic features N×`channels`×H/`stride`×W/`stride`.
+
+    `fusion` adds the mask to the first convolution's output (`conv1`, the paper), after its normalisation and ReLU (`relu`, the
+    authors' code), or keeps it from the trunk (None, table 3 "non foreground-aware").
+    """
+
+    def __init__(self, trunk: Trunk, head: nn.Module, channels: int, fusion: Fusion | None) -> None:
+        super().__init__()
+        self.trunk, self.head = trunk, head
+        self.channels, self.stride = channels, trunk.stride
+        self.fusion = fusion
+        self.mask = MaskFusion(trunk.stem) if fusion else None
+
+    def forward(self, image: Tensor, mask: Tensor) -> Tensor:
+        """`image` N×3×H×W in ImageNet units, `mask` N×1×H×W; H and W multiples of 32."""
+        return self.head(self.features(image, mask), mask)
+
+    def features(self, image: Tensor, mask: Tensor) -> list[Tensor]:
+        """The trunk's outputs, before its head sees the mask."""
+        first = self.trunk.convolved(image)
+        if self.mask is not None and self.fusion == "conv1":
+            first = first + self.mask(mask)
+        first = self.trunk.activated(first)
+        if self.mask is not None and self.fusion == "relu":
+            first = first + self.mask(mask)
+        return self.trunk.outputs(first)
+
+
+class ContextHead(nn.Module):
+    """HRNet's head: all outputs at the finest one's size, joined, 3×3 convolution, OCR on foreground and background."""
+
+    def __init__(self, before: int, channels: int = 128, regions: Regions = "softmax") -> None:
+        super().__init__()
+        self.conv = nn.Sequential(nn.Conv2d(before, channels, 3, padding=1), nn.BatchNorm2d(channels), nn.ReLU())
+        self.ocr = OCR(channels, regions=regions)
+
+    def forward(self, features: list[Tensor], mask: Tensor) -> Tensor:
+        """The trunk's outputs, finest first, and the mask in any size."""
+        size = features[0].shape[-2:]
+        rest = [F.interpolate(level, size, mode="bilinear", align_corners=True) for level in features[1:]]
+        return self.ocr(self.conv(torch.cat([features[0], *rest], dim=1)), mask)
+
+
+class AtrousHead(nn.Module):
+    """DeepLabV3+'s head: atrous spatial pyramid pooling; the mask is not looked at."""
+
+    def __init__(self, aspp: nn.Module) -> None:
+        super().__init__()
+        self.aspp = aspp
+
+    def forward(self, features: list[Tensor], mask: Tensor) -> Tensor:
+        """Pool the coarsest output."""
+        return self.aspp(features[-1])
+
+
+def create(name: str, fusion: Fusion | None = "conv1", regions: Regions = "softmax") -> Backbone:
+    """An untrained backbone of `trunks.TRUNKS`. Raises SettingsError for another name."""
+    if known(name) == "deeplabv3plus_resnet34":
+        from segmentation_models_pytorch import DeepLabV3Plus
+
+        whole: Any = DeepLabV3Plus("resnet34", encoder_weights=None, encoder_output_stride=16)
+        return Backbone(ResNet(name, whole.encoder), AtrousHead(whole.decoder.aspp), 256, fusion)
+    trunk = HRNet(name) if name.startswith("hrnet") else EfficientNetLite(name)
+    return Backbone(trunk, ContextHead(sum(trunk.channels), regions=regions), 128, fusion)

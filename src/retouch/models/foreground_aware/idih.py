@@ -1,0 +1,43 @@
+"""DIH and iDIH: encoder–decoder with summed skips, and a blend with the input by a predicted attention mask.
+
+Sofiiuk, Popenova, Konushin: Foreground-aware Semantic Representations for Image Harmonization, §3.1, equation 1.
+"""
+
+from typing import Any
+
+from torch import Tensor
+
+from retouch.models.base import draw
+from retouch.models.foreground_aware.encoder_decoder import EncoderDecoder
+from retouch.models.layers.ladder import Ladder
+
+
+class IDIH(EncoderDecoder):
+    """Encoder of `depth` strided 4×4 convolutions on image and mask, mirrored decoder, heads for colour and attention.
+
+    `width` channels after the first block, doubling every second block up to 8·width; depth 7 and width 64 at 256 px are the
+    paper's, depth 8 with `downsize=2` at 512 px. `attention=False` and `norm_from=0` make DIH, which redraws the whole picture.
+    `magnitude` is that of the initial weights (`base.draw`).
+    """
+
+    def __init__(
+        self,
+        depth: int = 7,
+        width: int = 64,
+        attention: bool = True,
+        norm_from: int = 2,
+        backbone: str | None = None,
+        magnitude: float = 2.0,
+        **semantics: Any,
+    ) -> None:
+        super().__init__(depth, width // 2, attention, backbone, semantics)
+        self.ladder = Ladder(4, depth, width, norm_from, self.extra)
+        draw(self, magnitude, self.trunk())
+
+    def padding(self) -> tuple[int, int]:
+        """The innermost block takes 4×4 at least."""
+        return self.ladder.multiple, self.ladder.least
+
+    def features(self, given: Tensor, levels: dict[int, Tensor]) -> Tensor:
+        """Down and up, with the semantic features where they enter."""
+        return self.ladder(given, lambda where, level, features: self.joined(where, level, features, levels))

@@ -1,0 +1,91 @@
+"""S²AM and iSSAM: a U-Net of double convolutions with spatial-separated attention in its last blocks.
+
+Cun, Pun: Improving the Harmony of the Composite Image by Spatial-Separated Attention Module, in the form of the baseline of
+Sofiiuk, Popenova, Konushin: Foreground-aware Semantic Representations for Image Harmonization, figure 2a.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from retouch.models.base import draw
+from retouch.models.foreground_aware.attention import SpatialSeparatedAttention
+from retouch.models.foreground_aware.encoder_decoder import EncoderDecoder
+
+
+class S2AM(EncoderDecoder):
+    """`depth` levels, `width` channels in the first, doubling up to 8·width; batch norm from level `norm_from` on.
+
+    Blocks of the way up from number `attend_from` on attend, with `middle` × as many channels inside. `blend` adds equation 1's
+    blend with the input; width 32, `middle` 0.5, blend and `magnitude` 1 make iSSAM.
+    """
+
+    def __init__(
+        self,
+        depth: int = 4,
+        width: int = 64,
+        middle: float = 2.0,
+        blend: bool = False,
+        norm_from: int = 2,
+        attend_from: int | None = None,
+        backbone: str | None = None,
+        magnitude: float = 2.0,
+        **semantics: Any,
+    ) -> None:
+        super().__init__(depth, width, blend, backbone, semantics)
+        attend_from = depth - 2 if attend_from is None else attend_from
+        channels = [width * min(2**level, 8) for level in range(depth)]
+        self.encoder = nn.ModuleList(
+            _double(before + self.extra("encoder", level), after, norm=norm_from <= level)
+            for level, (before, after) in enumerate(zip([4, *channels], channels, strict=False))
+        )
+        self.decoder = nn.ModuleList(
+            _Up(
+                channels[level] + self.extra("decoder", level),
+                channels[level - 1],
+                SpatialSeparatedAttention(2 * channels[level - 1], middle) if depth - 1 - level >= attend_from else None,
+            )
+            for level in range(depth - 1, 0, -1)
+        )
+        self.pool = nn.MaxPool2d(2)
+        draw(self, magnitude, self.trunk())
+
+    def padding(self) -> tuple[int, int]:
+        """The last level does not pool."""
+        return 2 ** (self.depth - 1), 2 ** (self.depth - 1)
+
+    def features(self, given: Tensor, levels: dict[int, Tensor]) -> Tensor:
+        """Down, keeping each level, and up, with the mask where a block attends."""
+        mask, features, skips = given[:, 3:], given, []
+        for level, block in enumerate(self.encoder):
+            features = self.pool(features) if level else features
+            features = block(self.joined("encoder", level, features, levels))
+            skips.append(features)
+        skips.pop()
+        for number, block in enumerate(self.decoder):
+            features = block(self.joined("decoder", self.depth - 1 - number, features, levels), skips.pop(), mask)
+        return features
+
+
+class _Up(nn.Module):
+    """Enlarge twice, join the skip, attend, two convolutions."""
+
+    def __init__(self, before: int, after: int, attention: SpatialSeparatedAttention | None) -> None:
+        super().__init__()
+        self.enlarge = nn.Sequential(
+            nn.Upsample(scale_factor=2, mode="bilinear", align_corners=True), nn.Conv2d(before, after, 3, padding=1), nn.ReLU()
+        )
+        self.attention = attention
+        self.convs = _double(2 * after, after, norm=True)
+
+    def forward(self, features: Tensor, skip: Tensor, mask: Tensor) -> Tensor:
+        joined = torch.cat([skip, self.enlarge(features)], dim=1)
+        return self.convs(joined if self.attention is None else self.attention(joined, mask))
+
+
+def _double(before: int, after: int, norm: bool) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for channels in (before, after):
+        layers += [nn.Conv2d(channels, after, 3, padding=1), *([nn.BatchNorm2d(after)] if norm else []), nn.ReLU()]
+    return nn.Sequential(*layers)

@@ -1,0 +1,35 @@
+"""Two stages in place of one (Sg-MMH's supplement, §5): find the inharmonious region, then harmonize it with that mask."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from retouch.models.base import Model, Result, crop, pad_to_multiple
+from retouch.models.layers.attention_unet import AttentionUNet
+
+
+class TwoStage(Model):
+    """A localizer, the attention U-Net with one output, and a harmonizer that is given its mask.
+
+    `harmonizer` is an architecture that needs a mask, made with `harmonizer_options` and this `depth` and `width`. In training
+    it is given the true mask, so that it does not wait for the localizer; the localizer learns by `loss.mask`.
+    """
+
+    def __init__(
+        self, depth: int = 7, width: int = 64, harmonizer: str = "idih", harmonizer_options: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__()
+        from retouch.models import create
+
+        self.needs_mask = False
+        self.localizer = AttentionUNet(3, 1, depth, width)
+        self.harmonizer = create(harmonizer, depth=depth, width=width, **(harmonizer_options or {}))
+
+    def forward(self, batch: dict[str, Tensor]) -> Result:
+        """`composite` N×3×H×W in [0, 1], in training also `mask` N×1×H×W → picture, and the mask that was found."""
+        composite = batch["composite"]
+        padded = pad_to_multiple(2 * composite - 1, self.localizer.multiple, self.localizer.least)
+        found = torch.sigmoid(crop(self.localizer(padded), composite))
+        result = self.harmonizer({"composite": composite, "mask": batch["mask"] if self.training else found})
+        return Result(self.finished(result.image), attention=result.attention, mask=found)

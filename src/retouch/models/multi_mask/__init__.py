@@ -1,0 +1,1 @@
+"""Sg-MMH: operator masks without a given foreground mask (Ren, Liu 2022)."""

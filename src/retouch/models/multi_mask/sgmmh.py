@@ -1,0 +1,90 @@
+"""Sg-MMH: a network that needs no mask predicts operator masks, which a retoucher applies; or, as baseline, the picture itself.
+
+Ren, Liu: Semantic-guided Multi-Mask Image Harmonization, §3.3.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from retouch.errors import SettingsError
+from retouch.models.base import Model, Result, crop, draw, pad_to_multiple
+from retouch.models.layers.attention_unet import AttentionUNet
+from retouch.models.layers.ladder import Ladder
+from retouch.models.layers.retoucher import Parametrisation, Retoucher
+from retouch.models.multi_mask.ht import HarmonizationTransformer
+
+
+class LadderBackbone(nn.Module):
+    """iDIH's encoder and decoder with a 1×1 head: N×inputs×H×W → N×outputs×H×W."""
+
+    def __init__(self, inputs: int, outputs: int, depth: int = 7, width: int = 64) -> None:
+        super().__init__()
+        self.ladder = Ladder(inputs, depth, width, norm_from=2)
+        self.multiple, self.least = self.ladder.multiple, self.ladder.least
+        self.head = nn.Conv2d(width // 2, outputs, 1)
+        draw(self, magnitude=2.0)
+
+    def forward(self, given: Tensor) -> Tensor:
+        """Features, then one value a channel and pixel."""
+        return self.head(self.ladder(given))
+
+
+BACKBONES: dict[str, Any] = {"unet": AttentionUNet, "idih": LadderBackbone, "ht": HarmonizationTransformer}
+"""N×inputs×H×W → N×outputs×H×W, with the sizes that they take in `multiple` and `least`, and their last layer in `head`."""
+
+
+class SgMMH(Model):
+    """The generator: `backbone`, of BACKBONES with options of its own, and the retoucher (`space`, `operators`, `mul`).
+
+    `output="rgb"` is table 2's baseline, which regresses the picture. With `mask_input` the foreground mask is given as a
+    further channel (the supplement's table 3). With `locate`, which is not the paper's, a mask is
+    predicted too: it weighs what the operators do, and learns by `loss.mask`. With `mul="identity"` the head starts at zero, so
+    that an untrained network changes nothing; with `mul="relu"` it starts as the authors' code does.
+    """
+
+    retouch: Retoucher
+
+    def __init__(
+        self,
+        output: Literal["operators", "rgb"] = "operators",
+        space: str = "lab",
+        operators: Sequence[str] = ("add", "mul"),
+        mul: Parametrisation = "identity",
+        backbone: str = "unet",
+        mask_input: bool = False,
+        locate: bool = False,
+        **options: Any,
+    ) -> None:
+        super().__init__()
+        if backbone not in BACKBONES or output not in ("operators", "rgb"):
+            raise SettingsError(
+                f"output {output!r}, backbone {backbone!r}: there are operators, rgb and {', '.join(BACKBONES)}"
+            )
+        self.needs_mask = mask_input
+        self.predicts_masks = output == "operators"
+        self.retouch = Retoucher(space, operators, mul)
+        self.locate = locate
+        outputs = len(self.retouch.layers) + locate if self.predicts_masks else 3
+        self.backbone = BACKBONES[backbone](3 + mask_input, outputs, **options)
+        if self.predicts_masks and mul == "identity":
+            for parameter in self.backbone.head.parameters():
+                nn.init.zeros_(parameter)
+
+    def forward(self, batch: dict[str, Tensor]) -> Result:
+        """`composite` N×3×H×W in [0, 1], and `mask` N×1×H×W with `mask_input` → picture, and its N×K×H×W operator masks."""
+        composite = batch["composite"]
+        given = self.retouch.scaled(composite) if self.predicts_masks else 2 * composite - 1
+        if self.needs_mask:
+            given = torch.cat([given, batch["mask"]], dim=1)
+        padded = pad_to_multiple(given, self.backbone.multiple, self.backbone.least)
+        output = crop(self.backbone(padded), composite)
+        if not self.predicts_masks:
+            return Result(self.finished((torch.tanh(output) + 1) / 2))
+        found = torch.sigmoid(output[:, -1:]) if self.locate else None
+        masks = self.retouch.masks(output if found is None else output[:, :-1])
+        if found is not None:
+            masks = masks.lerp(self.retouch.neutral, 1 - found)
+        return Result(self.finished(self.retouch(composite, masks)), operator_masks=masks, mask=found)

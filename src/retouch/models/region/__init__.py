@@ -1,0 +1,1 @@
+"""Our own harmonizers: one colour transform a region."""

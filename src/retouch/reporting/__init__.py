@@ -1,0 +1,1 @@
+"""What people read: tables beside the papers' figures, pictures, the page."""

@@ -1,0 +1,1 @@
+"""Models as others run them: the MLflow package."""

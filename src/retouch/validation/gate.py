@@ -1,0 +1,114 @@
+"""Stage `validate`: nothing is trained on scenes or composites that break an expectation."""
+
+import logging
+import os
+import shutil
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+
+from retouch.errors import GateError
+from retouch.files import atomic_folder, write_json
+from retouch.settings import Settings
+from retouch.store import Composites, Placements, Scenes
+from retouch.validation import suites
+from retouch.validation.manifest import composite_manifest, placement_manifest, scene_manifest
+from retouch.validation.page import front_page
+
+NAMED = 5  # offending ids in the one-line error
+LISTED = 100  # and in the file
+
+
+def validate(
+    settings: Settings,
+    scenes: Path = Path("scenes/scenes.arrow"),
+    composites: Path = Path("composites"),
+    reports: Path = Path("reports"),
+) -> None:
+    """Check the manifests; write reports/validation.json and the browsable reports/validation/.
+
+    Raises GateError naming the expectation and the first offending ids; validation.json is then absent and the failures are
+    in reports/validation-failed.json.
+    """
+    found = scene_manifest(Scenes(scenes))
+    tables = {"scenes": suites.scene_table(found, settings)}
+    for name, benchmark in settings.synthesize.benchmarks.items():
+        file = composites / f"{name}.arrow"
+        if benchmark.kind == "placement":
+            tables[name] = suites.placement_table(placement_manifest(Placements(file)), found)
+        else:
+            tables[name] = suites.composite_table(composite_manifest(Composites(file)), found)
+    passed, failed = reports / "validation.json", reports / "validation-failed.json"
+    for stale in (passed, failed):
+        stale.unlink(missing_ok=True)
+    with Console().status("validating (Great Expectations takes a while to start)"):
+        outcome = _check(tables, settings, reports / "validation")
+    problems = [{"table": table, **row} for table, rows in outcome.items() for row in rows if not row["success"]]
+    if problems:
+        write_json(failed, [{**problem, "ids": problem["ids"][:LISTED]} for problem in problems])
+        raise GateError(_sentence(problems, reports / "validation" / "index.html", failed))
+    write_json(passed, {"success": True, "tables": {name: _summary(table) for name, table in tables.items()}})
+
+
+def _check(tables: dict[str, pd.DataFrame], settings: Settings, docs: Path) -> dict[str, list[dict[str, Any]]]:
+    """Run a suite on each table and build the Data Docs; gives the outcomes by table."""
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    warnings.filterwarnings("ignore", module="great_expectations")
+    import great_expectations as gx
+
+    logging.getLogger("great_expectations").setLevel(logging.ERROR)
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    source = context.data_sources.add_pandas("manifests")
+    with tempfile.TemporaryDirectory() as folder, atomic_folder(docs) as partial:
+        context.add_data_docs_site(
+            "local",
+            {
+                "class_name": "SiteBuilder",
+                "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+                "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(Path(folder).resolve())},
+            },
+        )
+        outcome = {}
+        for name, table in tables.items():
+            suite = context.suites.add(gx.ExpectationSuite(name, expectations=suites.expectations(name, settings)))
+            whole = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe(name)
+            definition = context.validation_definitions.add(gx.ValidationDefinition(name=name, data=whole, suite=suite))
+            result = definition.run(
+                batch_parameters={"dataframe": table},
+                result_format={"result_format": "COMPLETE", "unexpected_index_column_names": ["id"]},
+            )
+            outcome[name] = suites.outcomes(result)
+        context.build_data_docs()
+        (partial / "details").mkdir()
+        for path in Path(folder).iterdir():  # the temporary folder is closed to others, what it holds is not
+            shutil.copytree(path, partial / "details" / path.name) if path.is_dir() else shutil.copy(path, partial / "details")
+        (partial / "index.html").write_text(front_page(outcome, partial / "details"))
+    return outcome
+
+
+def _sentence(problems: list[dict[str, Any]], docs: Path, listing: Path) -> str:
+    first = problems[0]
+    ids = ", ".join(first["ids"][:NAMED]) + (", …" if len(first["ids"]) > NAMED else "")
+    more = f"; {len(problems) - 1} more expectations failed" if len(problems) > 1 else ""
+    what = f"{first['column'] or 'rows'} ({first['means'] or first['expectation']})"
+    return (
+        f"the data gate refuses {first['table']}: {what}, {first['rows']} rows{': ' + ids if ids else ''}{more}. "
+        f"Open {docs}, or see {listing}; mend or remove them at the source, or change `validate` in params.yaml"
+    )
+
+
+def _summary(table: pd.DataFrame) -> dict[str, Any]:
+    """Counts of a table that passed, for the report."""
+    found: dict[str, Any] = {"rows": len(table)}
+    groups = table.groupby(["source", "split"]).size()
+    found["by_source"] = {f"{source} {split}": int(count) for (source, split), count in groups.items()}
+    if "foreground_ratio" in table:
+        found["foreground_ratio"] = round(float(table["foreground_ratio"].mean()), 6)
+    if "mse" in table:
+        found["mse"] = round(float(table["mse"].mean()), 4)
+    return found
