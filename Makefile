@@ -53,4 +53,4 @@ lock: setup  ## requirements.lock from pyproject.toml
 	uv pip compile --quiet --python-version 3.11 --generate-hashes --extra dev pyproject.toml --output-file requirements.lock
 
 clean:  ## delete what the pipeline made (not data/, not the registry)
-	rm -rf scenes composites artifacts reports .checkpoints
+	rm -rf scenes test_sets artifacts reports .checkpoints

@@ -206,7 +206,7 @@ def quality(scenes: int, size: int) -> dict[str, dict[str, float]]:
         given, labels = torch.from_numpy(real).permute(2, 0, 1)[None].contiguous(), torch.from_numpy(maps["labels"])[None]
         for kind, feather in (("hard", 0.0), ("soft", size / 64)):
             batch = compose(given, labels, [str(index)], 0, 0, rules.model_copy(update={"feather": feather}))
-            composite = batch.composite[0].permute(1, 2, 0).mul(255).round().byte().numpy()
+            composite = batch.input[0].permute(1, 2, 0).mul(255).round().byte().numpy()
             small, small_real = (to_tensor([resize(picture, SIZE, SIZE)]) for picture in (composite, real))
             truth = (retoucher.scaled(small_real) - retoucher.scaled(small))[0].numpy()
             layers = Layers(truth, "lab", ("add",), real.shape[:2])

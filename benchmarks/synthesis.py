@@ -145,7 +145,7 @@ def agreement() -> dict[str, float]:
     """How far the composites differ, in 255ths; pictures of random noise are left out, Lab is looked at by itself."""
     differences: dict[bool, list[np.ndarray]] = {False: [], True: []}
     for epoch in range(EPOCHS):
-        made = [picture for batch in ours(epoch) for picture in zip(batch.composite, batch.recipes, strict=True)]
+        made = [picture for batch in ours(epoch) for picture in zip(batch.input, batch.recipes, strict=True)]
         for (composite, recipe), expected in zip(made, pilgram(epoch), strict=True):
             assert recipe == expected[-1]
             if recipe.degradation is None or recipe.degradation.kind not in NOISE:

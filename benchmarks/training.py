@@ -54,11 +54,11 @@ def recipe(name: str, chosen: Chosen) -> tuple[settings.Settings, settings.Model
 def ours(name: str, chosen: Chosen) -> Work:
     import torch
 
-    from retouch.synthesis import Batch
+    from retouch.synthesis import SampleBatch
     from retouch.training import fit
 
     given = batch(chosen)
-    still: Any = Still(Batch(given["composite"], given["real"], given["mask"], given["mask"][:, 0].int(), ()))
+    still: Any = Still(SampleBatch(given["composite"], given["real"], given["mask"], given["mask"][:, 0].int(), ()))
     module: Any = fit._module(*recipe(name, chosen), still).to(chosen.device).train()
     optimizer = module.configure_optimizers()
     still.optimizers.append(optimizer)

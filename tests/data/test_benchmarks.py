@@ -9,7 +9,7 @@ import torch
 from retouch import settings as retouch_settings
 from retouch.errors import SettingsError, StoreError
 from retouch.settings import PairsSettings
-from retouch.store import Composites, Scenes
+from retouch.store import Samples, Scenes
 from retouch.synthesis.benchmarks import KINDS, create
 from retouch.synthesis.exposure import label
 from retouch.synthesis.remake import remake
@@ -56,7 +56,7 @@ def settings():
 def frozen(settings, scenes, tmp_path_factory):
     out = tmp_path_factory.mktemp("frozen")
     synthesize(settings, scenes.path, out)
-    return {name: Composites(out / f"{name}.arrow") for name in settings.synthesize.benchmarks}
+    return {name: Samples(out / f"{name}.arrow") for name in settings.synthesize.benchmarks}
 
 
 def test_the_default_has_a_benchmark_of_every_kind_but_pairs():
@@ -70,8 +70,8 @@ def test_every_composite_is_made_again_from_its_recipe(settings, scenes, frozen)
         assert len(rows) > 3, name
         for row in rows:
             composite, real = remake(row, scenes, regions)
-            assert np.array_equal(composite, row["composite"]), row["id"]
-            assert np.array_equal(real, row["real"]), row["id"]
+            assert np.array_equal(composite, row["input"]), row["id"]
+            assert np.array_equal(real, row["target"]), row["id"]
 
 
 def test_a_recipe_whose_scene_is_gone_is_told(scenes, frozen):
@@ -86,12 +86,12 @@ def test_a_picture_knows_nothing_of_its_batch_and_epochs_differ(name, settings, 
     few, many = benchmark.entries[3:4], benchmark.entries[:6]
     together = benchmark.make(benchmark.load(many, 2), CPU)
     alone = benchmark.make(benchmark.load(few, 2), CPU)
-    for part in ("composite", "real"):
+    for part in ("input", "target"):
         torch.testing.assert_close(getattr(together, part)[3], getattr(alone, part)[0], atol=1e-6, rtol=0)
     assert together.recipes[3].to_json() == alone.recipes[0].to_json()
     assert any(json.loads(recipe.to_json())["edits"] for recipe in together.recipes)
     other = benchmark.make(benchmark.load(many, 3), CPU)
-    assert torch.equal(other.composite, together.composite) == (name in ("adjust", "given"))
+    assert torch.equal(other.input, together.input) == (name in ("adjust", "given"))
 
 
 def test_colours_come_from_another_photograph_of_the_same_split(settings, scenes):
@@ -109,7 +109,7 @@ def test_colours_come_from_another_photograph_of_the_same_split(settings, scenes
 def test_the_object_alone_changes(frozen):
     for name in ("icolor", "luminance"):
         for row in frozen[name]:
-            changed = (row["composite"] != row["real"]).any(-1)
+            changed = (row["input"] != row["target"]).any(-1)
             assert not changed[row["mask"] == 0].any()
             assert np.array_equal(row["mask"] > 0, row["regions"] > 0)
             assert row["group"] == "drawn"
@@ -135,7 +135,7 @@ def test_effects_change_the_answer_and_leave_the_photograph(scenes, frozen):
     effects = [json.loads(row["recipe"])["edits"][0]["effect"] for row in frozen["adjust"]]
     assert {effect: effects.count(effect) for effect in effects} == {"pop-out": 12, "xpro": 12, "watercolor": 12}
     for row in frozen["adjust"]:
-        assert np.array_equal(row["composite"], pictures[row["scene"]])
+        assert np.array_equal(row["input"], pictures[row["scene"]])
         assert row["regions"].min() >= 1
 
 
@@ -143,8 +143,8 @@ def test_pairs_come_as_they_are(frozen):
     assert "given/sample/51" not in frozen["given"].column("id")
     for row in frozen["given"]:
         source = scene(int(row["scene"].rpartition("/")[2]), "test")
-        assert np.array_equal(row["composite"], source["image"])
-        assert np.array_equal(row["real"], source["target"])
+        assert np.array_equal(row["input"], source["image"])
+        assert np.array_equal(row["target"], source["target"])
         assert np.array_equal(row["mask"], source["mask"])
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from retouch.errors import GateError
 from retouch.settings.presets import use
-from retouch.store import Composites, Placements, Scenes
+from retouch.store import Placements, Samples, Scenes
 from retouch.validation.gate import validate
 from retouch.validation.likeness import perceptual_hash
 from retouch.validation.manifest import near_duplicates, scene_manifest
@@ -44,7 +44,7 @@ def composite(of: dict, benchmark: str, **changes) -> dict:
     pixels = of["image"].copy()
     pixels[mask > 0] = 255 - pixels[mask > 0] // 2
     row = {"id": f"{benchmark}/{of['id']}", "benchmark": benchmark, "scene": of["id"], "height": SIZE, "width": SIZE,
-           **{key: of[key] for key in ("source", "photo", "split")}, "real": of["image"], "composite": pixels, "mask": mask,
+           **{key: of[key] for key in ("source", "photo", "split")}, "target": of["image"], "input": pixels, "mask": mask,
            "regions": (mask > 0).astype(np.uint8), "recipe": json.dumps({"seed": 1, "edits": [{}]})}  # fmt: skip
     return row | changes
 
@@ -64,7 +64,7 @@ def case(person: dict, background: dict, kind: str, **changes) -> dict:
 def write(folder, scenes: list[dict], composites: dict[str, list[dict]]) -> dict:
     Scenes.write(folder / "scenes.arrow", scenes)
     for name, rows in composites.items():
-        (Placements if name == "art" else Composites).write(folder / f"{name}.arrow", rows)
+        (Placements if name == "art" else Samples).write(folder / f"{name}.arrow", rows)
     return {"scenes": folder / "scenes.arrow", "composites": folder, "reports": folder / "reports"}
 
 
@@ -101,14 +101,14 @@ def test_every_corruption_is_refused_by_name(settings, tmp_path):
         scene(14, "holdout"),
         scene(15, "train", source="elsewhere"),
     ]
-    outside = composites["hscene"][0]["composite"].copy()
+    outside = composites["hscene"][0]["input"].copy()
     outside[31, 31] ^= 255
     empty = np.zeros((SIZE, SIZE), np.uint8)
     of = good()[0][6]
     composites["hscene"] += [
         composite(of, "hscene", id="hscene/outside", composite=outside),
         composite(
-            of, "hscene", id="hscene/empty", mask=empty, regions=empty, composite=of["real" if "real" in of else "image"]
+            of, "hscene", id="hscene/empty", mask=empty, regions=empty, input=of["target" if "target" in of else "image"]
         ),
         composite(of, "hscene", id="hscene/recipe", recipe="{"),
         composite(of, "hscene", id="hscene/unknown", scene="sample/none"),

@@ -8,7 +8,7 @@ from retouch import settings as retouch_settings
 from retouch.errors import SourceError
 from retouch.reporting.look import CELL, paint, sheet
 from retouch.settings import RegionsSettings
-from retouch.store import Composites, Scenes
+from retouch.store import Samples, Scenes
 from retouch.synthesis.remake import remake
 from retouch.synthesis.stage import synthesize
 
@@ -49,7 +49,7 @@ def with_benchmarks(settings, **benchmarks):
 
 def test_the_test_split_is_frozen_for_each_benchmark(settings, scenes, tmp_path):
     counts = synthesize(settings, scenes, tmp_path / "out")
-    hscene, hlip = (Composites(tmp_path / "out" / f"{name}.arrow") for name in ("hscene", "hlip"))
+    hscene, hlip = (Samples(tmp_path / "out" / f"{name}.arrow") for name in ("hscene", "hlip"))
     assert counts["hscene"].made == len(hscene) == 22
     assert counts["hlip"].made == len(hlip) == 20
     assert len(set(hscene.column("id"))) == 22
@@ -59,7 +59,7 @@ def test_the_test_split_is_frozen_for_each_benchmark(settings, scenes, tmp_path)
         assert row["id"] == f"{row['benchmark']}/{row['scene']}"
         assert set(np.unique(row["mask"])) <= {0, 255}
         assert np.array_equal(row["mask"] > 0, row["regions"] > 0)
-        changed = (row["composite"] != row["real"]).any(-1)
+        changed = (row["input"] != row["target"]).any(-1)
         assert changed.any()
         assert not changed[row["mask"] == 0].any()
     assert [r["recipe"] for r in hscene][:20] != [r["recipe"] for r in hlip][:20]
@@ -68,10 +68,10 @@ def test_the_test_split_is_frozen_for_each_benchmark(settings, scenes, tmp_path)
 def test_a_recipe_and_its_scene_reproduce_the_composite(settings, scenes, tmp_path):
     synthesize(settings, scenes, tmp_path / "out")
     for name, regions in (("hscene", "labels"), ("hlip", "parts")):
-        for row in Composites(tmp_path / "out" / f"{name}.arrow"):
+        for row in Samples(tmp_path / "out" / f"{name}.arrow"):
             composite, real = remake(row, Scenes(scenes), regions)
-            assert np.array_equal(composite, row["composite"])
-            assert np.array_equal(real, row["real"])
+            assert np.array_equal(composite, row["input"])
+            assert np.array_equal(real, row["target"])
 
 
 def test_files_are_the_same_bytes_with_any_number_of_threads(settings, rng, tmp_path):
@@ -88,7 +88,7 @@ def test_files_are_the_same_bytes_with_any_number_of_threads(settings, rng, tmp_
         torch.set_num_threads(threads)
     for name in ("hscene", "hlip"):
         assert (tmp_path / "1" / f"{name}.arrow").read_bytes() == (tmp_path / "3" / f"{name}.arrow").read_bytes()
-    kinds = {json.loads(recipe)["degradation"]["kind"] for recipe in Composites(tmp_path / "1" / "hlip.arrow").column("recipe")}
+    kinds = {json.loads(recipe)["degradation"]["kind"] for recipe in Samples(tmp_path / "1" / "hlip.arrow").column("recipe")}
     assert len(kinds) > 3
 
 
@@ -123,7 +123,7 @@ def test_composites_that_came_out_unchanged_are_left_out(settings, rng, tmp_path
     settings = with_benchmarks(settings, hlip=settings.synthesize.benchmarks["hlip"])
     counts = synthesize(settings, tmp_path / "scenes.arrow", tmp_path / "out")["hlip"]
     assert counts.unchanged > 0
-    assert counts.made == 90 - counts.unchanged == len(Composites(tmp_path / "out" / "hlip.arrow"))
+    assert counts.made == 90 - counts.unchanged == len(Samples(tmp_path / "out" / "hlip.arrow"))
 
 
 def test_a_sheet_shows_as_many_rows_as_asked(settings, scenes, tmp_path):
@@ -133,7 +133,7 @@ def test_a_sheet_shows_as_many_rows_as_asked(settings, scenes, tmp_path):
     assert few.dtype == np.uint8
     assert all_rows.shape[0] > 6 * few.shape[0]
     assert few.shape[1] == all_rows.shape[1]
-    first = Composites(path)[0]
+    first = Samples(path)[0]
     for place, column in enumerate(("real", "composite")):
         cell = few[4 : 4 + CELL, 4 + place * (CELL + 4) : 4 + place * (CELL + 4) + CELL]
         assert np.array_equal(cell[2, 2], first[column][0, 0])

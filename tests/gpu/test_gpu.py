@@ -22,9 +22,9 @@ def test_perturbation_on_the_device_is_that_of_the_cpu(scenes, tmp_path):
     images, labels = scenes
     here = compose(images, labels, ids, 1, 7, rules)
     there = compose(images.cuda(), labels.cuda(), ids, 1, 7, rules)
-    assert there.composite.device.type == "cuda"
+    assert there.input.device.type == "cuda"
     assert here.recipes == there.recipes
-    torch.testing.assert_close(there.composite.cpu(), here.composite, atol=1.01 / 255, rtol=0)
+    torch.testing.assert_close(there.input.cpu(), here.input, atol=1.01 / 255, rtol=0)
     torch.testing.assert_close(there.mask.cpu(), here.mask)
 
 

@@ -26,7 +26,7 @@ from retouch.reporting.figures import SCALES
 from retouch.reporting.pictures import CELL, GAP
 from retouch.reporting.report import report
 from retouch.settings import Settings, parse
-from retouch.store import Composites, Scenes
+from retouch.store import Samples, Scenes
 
 SIZE, COUNT = 32, 9
 
@@ -62,7 +62,7 @@ def place(tmp_path_factory, settings) -> dict[str, Path]:
                 "regions": (mask > 0).astype(np.uint8), "recipe": "{}"}  # fmt: skip
 
     for name in ("hscene", "hlip"):
-        Composites.write(root / f"composites/{name}.arrow", (composite(name, i) for i in range(COUNT)))
+        Samples.write(root / f"test_sets/{name}.arrow", (composite(name, i) for i in range(COUNT)))
     scene = {"source": "sample", "photo": "p", "height": SIZE, "width": SIZE, "labelled_by": "source"}
     pictures = rng.integers(0, 256, (COUNT, SIZE, SIZE, 3), np.uint8)
     splits = ["test"] * 3 + ["train"] * (COUNT - 3)
@@ -79,7 +79,7 @@ def place(tmp_path_factory, settings) -> dict[str, Path]:
     return {
         "root": root,
         "artifacts": root / "artifacts",
-        "composites": root / "composites",
+        "composites": root / "test_sets",
         "reports": root / "reports/models",
     }
 
@@ -106,7 +106,7 @@ def test_a_network_that_changes_nothing_measures_as_the_composite(evaluated, pla
     assert len(table) == 2 * COUNT
     for metric in ("mse", "fmse", "psnr", "psnr_target_max", "ssim"):
         np.testing.assert_allclose(table[f"harmonized_{metric}"], table[f"composite_{metric}"], rtol=1e-5)
-    first = Composites(place["composites"] / "hscene.arrow")[0]
+    first = Samples(place["composites"] / "hscene.arrow")[0]
     expected = np.square(first["composite"].astype(float) - first["real"]).mean()
     assert table.loc[table["id"] == "hscene/0", "composite_mse"].item() == pytest.approx(expected, rel=1e-4)
     assert summary["all"]["mse_ratio"] == pytest.approx(1)
@@ -128,8 +128,8 @@ def test_localisation_is_of_models_that_say_where(evaluated, place):
 
 def test_a_test_set_without_foreground_has_no_localisation(place, settings):
     path = place["root"] / "composites/empty.arrow"
-    row = Composites(place["composites"] / "hlip.arrow")[0]
-    Composites.write(path, [row | {"mask": np.zeros_like(row["mask"])}])
+    row = Samples(place["composites"] / "hlip.arrow")[0]
+    Samples.write(path, [row | {"mask": np.zeros_like(row["mask"])}])
     network = load(place["artifacts"] / "idle/model.safetensors").module
     part = summarize(measure(network, path, settings.evaluate), [1.0])["all"]["harmonized"]
     assert {"fmse", "iou", "ap"}.isdisjoint(part)
@@ -139,7 +139,7 @@ def test_a_test_set_without_foreground_has_no_localisation(place, settings):
 def test_identity_and_idempotence_follow_their_definitions(evaluated, place):
     network = load(place["artifacts"] / "idih/model.safetensors").module
     table = pd.read_csv(place["reports"] / "idih/per_image.csv")
-    row = Composites(place["composites"] / "hlip.arrow")[3]
+    row = Samples(place["composites"] / "hlip.arrow")[3]
 
     def harmonize(picture: np.ndarray) -> np.ndarray:
         with torch.inference_mode():

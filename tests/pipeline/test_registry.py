@@ -24,7 +24,7 @@ from retouch.registry.rollback import rollback
 from retouch.registry.status import status
 from retouch.registry.versions import aliased, history, number
 from retouch.settings import Settings, load
-from retouch.store import Composites
+from retouch.store import Samples
 
 PROJECT = Path.cwd()
 BENCHMARKS = ("hlip", "hscene")
@@ -70,7 +70,7 @@ def freeze(seed: int) -> None:
                 "split": "test", "height": SIZE, "width": SIZE, "composite": composite, "real": real, "mask": mask,
                 "regions": (mask > 0).astype(np.uint8), "recipe": "{}",
             })  # fmt: skip
-        Composites.write(Path("composites") / f"{benchmark}.arrow", rows)
+        Samples.write(Path("test_sets") / f"{benchmark}.arrow", rows)
 
 
 def train(name: str, seed: int, error: float) -> Path:
@@ -101,7 +101,7 @@ def measure(name: str, error: float, seed: int = 0) -> None:
         "benchmarks": {name: {"composite": {"mse": 100, "psnr": 28.0}, "harmonized": {"mse": 100 * error, "psnr": 30.0}}
                        for name in BENCHMARKS},
         "model_sha256": sha256_file(Path("artifacts") / name / "model.safetensors"),
-        "test_sets": {name: sha256_file(Path("composites") / f"{name}.arrow") for name in BENCHMARKS},
+        "test_sets": {name: sha256_file(Path("test_sets") / f"{name}.arrow") for name in BENCHMARKS},
     })  # fmt: skip
 
 

@@ -120,9 +120,9 @@ def test_batches_depend_on_their_step_alone_and_see_every_scene_once_an_epoch(sc
     shares = [Steps(mixture, 4, 7, rank, 2).choices(3) for rank in (0, 1)]
     assert set(shares[0] + shares[1]) == set(steps.choices(3))
     made = mixture.make(steps[3]["loaded"][3], torch.device("cpu"))
-    assert made.composite.shape == (4, 3, 32, 32)
+    assert made.input.shape == (4, 3, 32, 32)
     again = mixture.make(steps[3]["loaded"][3], torch.device("cpu"))
-    assert torch.equal(made.composite, again.composite)
+    assert torch.equal(made.input, again.input)
 
 
 def test_an_echo_shows_each_composite_so_many_times_wherever_training_begins(scenes):

@@ -4,18 +4,18 @@ import pytest
 import torch
 
 from retouch.settings import AugmentSettings
-from retouch.synthesis import Batch
+from retouch.synthesis import SampleBatch
 from retouch.tasks.augmentation import augment, with_natural
 
 SIZE = 48
 
 
-def batch(count: int = 6, foreground: tuple[slice, slice] = (slice(8, 30), slice(20, 40))) -> Batch:
+def batch(count: int = 6, foreground: tuple[slice, slice] = (slice(8, 30), slice(20, 40))) -> SampleBatch:
     generator = torch.Generator().manual_seed(3)
     real = torch.nn.functional.interpolate(torch.rand(count, 3, 6, 6, generator=generator), SIZE, mode="bilinear")
     mask = torch.zeros(count, 1, SIZE, SIZE)
     mask[:, :, *foreground] = 1
-    return Batch(real + 0.3 * mask * (1 - real), real, mask, (mask[:, 0] * 2).long(), ["recipe"] * count)
+    return SampleBatch(real + 0.3 * mask * (1 - real), real, mask, (mask[:, 0] * 2).long(), ["recipe"] * count)
 
 
 def settings(**changes) -> AugmentSettings:
@@ -30,8 +30,8 @@ def test_without_crop_and_flip_nothing_is_touched():
 def test_a_flip_mirrors_about_half_of_the_pictures_and_only_that():
     given = batch(count=64)
     made = augment(given, settings(flip=True), 1)
-    mirrored = [torch.allclose(made.real[i], given.real[i].flip(-1), atol=1e-5) for i in range(64)]
-    kept = [torch.allclose(made.real[i], given.real[i], atol=1e-5) for i in range(64)]
+    mirrored = [torch.allclose(made.target[i], given.target[i].flip(-1), atol=1e-5) for i in range(64)]
+    kept = [torch.allclose(made.target[i], given.target[i], atol=1e-5) for i in range(64)]
     assert all(a != b for a, b in zip(mirrored, kept, strict=True))
     assert 16 < sum(mirrored) < 48
     i = mirrored.index(True)
@@ -45,8 +45,8 @@ def test_crops_keep_their_share_and_move_all_layers_together(share):
     rows, columns = ramp[:, None].expand(SIZE, SIZE), ramp[None].expand(SIZE, SIZE)
     real = torch.stack([rows, columns, rows]).expand(count, 3, SIZE, SIZE)
     mask = torch.ones(count, 1, SIZE, SIZE)
-    made = augment(Batch(real, real, mask, mask[:, 0].long(), [""] * count), settings(crop=share), 5)
-    inner = made.real[:, :, 1:-1, 1:-1]  # a ramp's slope is the crop's side
+    made = augment(SampleBatch(real, real, mask, mask[:, 0].long(), [""] * count), settings(crop=share), 5)
+    inner = made.target[:, :, 1:-1, 1:-1]  # a ramp's slope is the crop's side
     height = (inner[:, 0, -1, 0] - inner[:, 0, 0, 0]) / ((SIZE - 3) / (SIZE - 1))
     width = (inner[:, 1, 0, -1] - inner[:, 1, 0, 0]) / ((SIZE - 3) / (SIZE - 1))
     area = height * width
@@ -56,13 +56,13 @@ def test_crops_keep_their_share_and_move_all_layers_together(share):
     ratio = width / height
     assert ratio.min() > 0.7
     assert ratio.max() < 1.43
-    torch.testing.assert_close(made.composite, made.real)
+    torch.testing.assert_close(made.input, made.target)
 
 
 def test_outside_the_mask_composite_and_real_stay_equal():
     made = augment(batch(), settings(crop=0.5, flip=True), 2)
-    outside = (made.mask == 0).expand_as(made.real)
-    torch.testing.assert_close(made.composite[outside], made.real[outside], atol=1e-6, rtol=0)
+    outside = (made.mask == 0).expand_as(made.target)
+    torch.testing.assert_close(made.input[outside], made.target[outside], atol=1e-6, rtol=0)
     assert ((made.mask > 0) & (made.mask < 1)).any()  # soft at the edges
     assert set(made.regions.unique().tolist()) == {0, 2}
 
@@ -82,21 +82,21 @@ def test_crops_without_foreground_are_drawn_again_except_for_the_kept_share():
 
 def test_equal_seeds_give_equal_crops():
     rules = settings(crop=0.5, flip=True)
-    torch.testing.assert_close(augment(batch(), rules, 4).composite, augment(batch(), rules, 4).composite, atol=0, rtol=0)
-    assert not torch.equal(augment(batch(), rules, 4).composite, augment(batch(), rules, 5).composite)
+    torch.testing.assert_close(augment(batch(), rules, 4).input, augment(batch(), rules, 4).input, atol=0, rtol=0)
+    assert not torch.equal(augment(batch(), rules, 4).input, augment(batch(), rules, 5).input)
 
 
 @pytest.mark.parametrize("keep", [True, False])
 def test_a_share_of_composites_is_shown_as_the_real_picture(keep):
     given = batch(count=400)
     shown = with_natural(given, 0.25, 3, keep_mask=keep)
-    natural = (shown.composite == shown.real).flatten(1).all(1)
+    natural = (shown.input == shown.target).flatten(1).all(1)
     assert 0.15 < float(natural.float().mean()) < 0.35
-    assert torch.equal(shown.composite[~natural], given.composite[~natural])
+    assert torch.equal(shown.input[~natural], given.input[~natural])
     assert torch.equal(shown.mask[~natural], given.mask[~natural])
     assert torch.equal(shown.mask, given.mask) if keep else not shown.mask[natural].any()
-    assert torch.equal(shown.real, given.real)
-    assert torch.equal(with_natural(given, 0.25, 3, keep_mask=keep).composite, shown.composite)
+    assert torch.equal(shown.target, given.target)
+    assert torch.equal(with_natural(given, 0.25, 3, keep_mask=keep).input, shown.input)
     assert with_natural(given, 0.0, 3, keep_mask=keep) is given
 
 
@@ -104,7 +104,7 @@ def test_label_maps_are_bent_and_nothing_else():
     given = batch(count=40)
     given = replace(given, labels=1 + given.mask[:, 0].byte())
     bent = augment(given, settings(labels=3.0), 5)
-    assert torch.equal(bent.composite, given.composite)
+    assert torch.equal(bent.input, given.input)
     assert torch.equal(bent.mask, given.mask)
     moved = (bent.labels != given.labels).flatten(1).float().mean(1)
     assert 0.4 < float((moved > 0).float().mean()) <= 0.9

@@ -46,7 +46,7 @@ def test_a_result_is_the_same_in_any_batch_and_order(batch):
     together = compose(images, labels, ids, 3, 7, RULES)
     shuffled = [4, 0, 5]
     part = compose(images[shuffled], labels[shuffled], [ids[i] for i in shuffled], 3, 7, RULES)
-    for name in ("composite", "real", "mask", "regions"):
+    for name in ("input", "target", "mask", "regions"):
         assert torch.equal(getattr(part, name), getattr(together, name)[shuffled])
     assert part.recipes == [together.recipes[i] for i in shuffled]
 
@@ -65,15 +65,15 @@ def test_only_the_mask_is_changed_and_it_is_the_union_of_the_regions(batch):
     for epoch in range(4):
         made = compose(images, labels, ids, epoch, 7, RULES)
         outside = (made.mask == 0).expand_as(images)
-        assert torch.equal(made.composite[outside], made.real[outside])
+        assert torch.equal(made.input[outside], made.target[outside])
         assert torch.equal(made.mask[:, 0] > 0, made.regions > 0)
         for i, recipe in enumerate(made.recipes):
             assert recipe.edits
             for number, edit in enumerate(recipe.edits, 1):
                 assert torch.equal(made.regions[i] == number, labels[i] == edit.region)
         clean = torch.tensor([recipe.degradation is None for recipe in made.recipes])
-        assert torch.equal(made.real[clean], images[clean])
-        assert clean.all() or not torch.equal(made.real, images)
+        assert torch.equal(made.target[clean], images[clean])
+        assert clean.all() or not torch.equal(made.target, images)
 
 
 def test_a_degraded_background_leaves_the_pasted_region_sharp(batch):
@@ -83,9 +83,9 @@ def test_a_degraded_background_leaves_the_pasted_region_sharp(batch):
     sharp = render(images, labels, [replace(recipe, degradation=None)] * 6)
     inside = (made.mask > 0).expand_as(images)
     assert inside.any()
-    assert torch.equal(made.composite[inside], sharp.composite[inside])
-    assert not torch.equal(made.real, images)
-    assert torch.equal(made.composite[~inside], made.real[~inside])
+    assert torch.equal(made.input[inside], sharp.input[inside])
+    assert not torch.equal(made.target, images)
+    assert torch.equal(made.input[~inside], made.target[~inside])
 
 
 def test_regions_are_filtered_as_by_pilgram_on_the_whole_picture(batch):
@@ -98,7 +98,7 @@ def test_regions_are_filtered_as_by_pilgram_on_the_whole_picture(batch):
             name = "_1977" if edit.filter == "1977" else edit.filter
             region = labels[i].numpy() == edit.region
             expected[region] = np.asarray(getattr(pilgram, name)(picture))[region]
-        ours = (made.composite[i] * 255).round().permute(1, 2, 0).numpy()
+        ours = (made.input[i] * 255).round().permute(1, 2, 0).numpy()
         assert np.abs(ours - expected).max() <= 1
 
 
@@ -106,15 +106,15 @@ def test_a_recipe_makes_the_same_pixels_again(batch):
     images, labels, ids = batch
     made = compose(images, labels, ids, 2, 7, RULES)
     again = render(images, labels, [Recipe.from_json(recipe.to_json()) for recipe in made.recipes])
-    assert torch.equal(again.composite, made.composite)
-    assert torch.equal(again.real, made.real)
+    assert torch.equal(again.input, made.input)
+    assert torch.equal(again.target, made.target)
     assert again.recipes == made.recipes
 
 
 def test_channels_last_pictures_are_taken(batch):
     images, labels, ids = batch
     made = compose(images.contiguous(memory_format=torch.channels_last), labels, ids, 0, 7, RULES)
-    assert torch.equal(made.composite, compose(images, labels, ids, 0, 7, RULES).composite)
+    assert torch.equal(made.input, compose(images, labels, ids, 0, 7, RULES).input)
 
 
 def test_bytes_give_what_floats_give(batch):
@@ -123,7 +123,7 @@ def test_bytes_give_what_floats_give(batch):
         floats = compose(images, labels, ids, 1, 7, rules(**changes))
         codes = compose(images.mul(255).round().byte(), labels.byte(), ids, 1, 7, rules(**changes))
         assert codes.recipes == floats.recipes
-        for name in ("composite", "real", "mask", "regions"):
+        for name in ("input", "target", "mask", "regions"):
             assert torch.equal(getattr(codes, name), getattr(floats, name))
 
 
@@ -138,18 +138,18 @@ def test_tensors_give_what_arrays_give(batch, feather, monkeypatch):
     for epoch, expected in enumerate(arrays):
         tensors = compose(images, labels, ids, epoch, 7, asked)
         assert tensors.recipes == expected.recipes
-        for name in ("composite", "real", "mask", "regions"):
+        for name in ("input", "target", "mask", "regions"):
             assert torch.equal(getattr(tensors, name), getattr(expected, name))
 
 
 def test_a_batch_in_use_keeps_its_memory_and_a_dropped_one_gives_it_on(batch):
     images, labels, ids = batch
     kept = compose(images, labels, ids, 0, 7, RULES)
-    before, place = kept.composite.clone(), kept.composite.data_ptr()
+    before, place = kept.input.clone(), kept.input.data_ptr()
     for epoch in range(1, 8):
-        assert compose(images, labels, ids, epoch, 7, RULES).composite.data_ptr() != place
-    assert torch.equal(kept.composite, before)
-    view = kept.composite[2:3].numpy()
+        assert compose(images, labels, ids, epoch, 7, RULES).input.data_ptr() != place
+    assert torch.equal(kept.input, before)
+    view = kept.input[2:3].numpy()
     del kept
     compose(images, labels, ids, 1, 7, RULES)
     assert np.array_equal(view, before[2:3].numpy())
@@ -161,8 +161,8 @@ def test_without_a_usable_class_nothing_happens(batch):
     labels[0, 0, 0] = 4  # one pixel of 1,920 is under 0.1 %
     assert classes_present(labels) == [[]] * 6
     made = compose(images, labels, ids, 0, 7, rules(degradation_probability=1.0))
-    assert torch.equal(made.composite, images)
-    assert torch.equal(made.real, images)
+    assert torch.equal(made.input, images)
+    assert torch.equal(made.target, images)
     assert not made.mask.any()
     assert [recipe.edits for recipe in made.recipes] == [()] * 6
 
@@ -205,7 +205,7 @@ def test_default_strengths_are_pilgram_s_and_the_8_bit_space_is_recorded(batch):
     }  # fmt: skip
     for name in ("contrast", "hue_rotate", "saturate"):
         plain, with_css = (
-            render(images[:1], labels[:1], [Recipe(0, (Edit(3, "moon", *css),))]).composite
+            render(images[:1], labels[:1], [Recipe(0, (Edit(3, "moon", *css),))]).input
             for css in ((), (name, edits[name].amounts))
         )
         assert torch.equal(plain, with_css)
@@ -223,10 +223,10 @@ def test_soft_edges_fade_each_region_in_and_change_nothing_outside(batch):
     hard = compose(images, labels, ids, 1, 7, rules(degradation_probability=0.0))
     soft = compose(images, labels, ids, 1, 7, rules(degradation_probability=0.0, feather=3.0))
     assert torch.equal(soft.regions, hard.regions)
-    assert torch.equal(soft.composite[(soft.mask == 0).expand_as(images)], images[(soft.mask == 0).expand_as(images)])
+    assert torch.equal(soft.input[(soft.mask == 0).expand_as(images)], images[(soft.mask == 0).expand_as(images)])
     assert (soft.mask <= hard.mask).all()
     assert ((soft.mask > 0) & (soft.mask < 1)).float().mean() > 0.05
-    expected = torch.lerp(images, hard.composite, soft.mask)
-    torch.testing.assert_close(soft.composite, expected, atol=1e-6, rtol=0)
+    expected = torch.lerp(images, hard.input, soft.mask)
+    torch.testing.assert_close(soft.input, expected, atol=1e-6, rtol=0)
     again = render(images, labels, [Recipe.from_json(recipe.to_json()) for recipe in soft.recipes])
-    assert torch.equal(again.composite, soft.composite)
+    assert torch.equal(again.input, soft.input)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from retouch.models.base import Result
 from retouch.settings.presets import use
-from retouch.synthesis import Batch
+from retouch.synthesis import SampleBatch
 from retouch.tasks.losses import SLIGHT, charbonnier, foreground_mse, objective, total_variation
 
 
@@ -21,8 +21,8 @@ def pictures(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return image, real, mask
 
 
-def made(real: torch.Tensor, mask: torch.Tensor, composite: torch.Tensor | None = None) -> Batch:
-    return Batch(real if composite is None else composite, real, mask, mask[:, 0].long(), [])
+def made(real: torch.Tensor, mask: torch.Tensor, composite: torch.Tensor | None = None) -> SampleBatch:
+    return SampleBatch(real if composite is None else composite, real, mask, mask[:, 0].long(), [])
 
 
 def test_charbonnier_is_the_absolute_error_for_small_epsilon_and_the_squared_one_for_large():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from retouch.errors import StoreError
-from retouch.store import Composites, Scenes
+from retouch.store import Samples, Scenes
 
 
 def scene(rng: np.random.Generator, number: int, height: int = 8, width: int = 10) -> dict:
@@ -74,7 +74,7 @@ def test_missing_truncated_and_foreign_files_are_clear_errors(tmp_path, rng):
         Scenes(path)
     Scenes.write(path, [scene(rng, 1)])
     with pytest.raises(StoreError, match="another schema"):
-        Composites(path)
+        Samples(path)
     path.write_bytes(path.read_bytes()[:-50])
     with pytest.raises(StoreError, match="damaged"):
         Scenes(path)

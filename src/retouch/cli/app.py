@@ -190,7 +190,7 @@ def look(
     from retouch.reporting.look import sheet
 
     path = out or Path("reports") / f"look-{benchmark}.png"
-    picture = encode(sheet(Path("composites") / f"{benchmark}.arrow", settings, count))
+    picture = encode(sheet(Path("test_sets") / f"{benchmark}.arrow", settings, count))
     with atomic_file(path) as partial:
         partial.write_bytes(picture)
     console.print(str(path))

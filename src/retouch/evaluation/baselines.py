@@ -23,7 +23,7 @@ METHODS = {
 
 
 def baselines(
-    settings: Settings, composites: Path = Path("composites"), reports: Path = Path("reports/baselines")
+    settings: Settings, composites: Path = Path("test_sets"), reports: Path = Path("reports/baselines")
 ) -> dict[str, Any]:
     """Measure METHODS on all test sets but placements; writes metrics.json and per_image.csv to `reports`. No LPIPS.
 

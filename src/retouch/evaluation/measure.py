@@ -13,7 +13,7 @@ from torch import Tensor
 from retouch.images import to_tensor
 from retouch.models.base import Model, Result
 from retouch.settings import EvaluateSettings
-from retouch.store import Composites
+from retouch.store import Samples
 from retouch.tasks import change_maps as localisation
 from retouch.tasks import metrics, perceptual
 from retouch.tasks.perceptual import Lpips
@@ -46,7 +46,7 @@ def measure(model: Model, test_set: Path, settings: EvaluateSettings, lpips: Lpi
 
 def described(test_set: Path, settings: EvaluateSettings) -> Iterator[tuple[dict[str, Any], dict[str, Tensor]]]:
     """The composites of a test set, batch by batch: the columns that no method changes, and the tensors."""
-    composites = Composites(test_set)
+    composites = Samples(test_set)
     for start in track(range(0, len(composites), settings.batch), f"evaluate {test_set.stem}", transient=True):
         rows = [composites[i] for i in range(start, min(start + settings.batch, len(composites)))]
         batch = batch_of(rows)

@@ -22,7 +22,7 @@ def evaluate(
     settings: Settings,
     name: str,
     artifacts: Path = Path("artifacts"),
-    composites: Path = Path("composites"),
+    composites: Path = Path("test_sets"),
     reports: Path = Path("reports/models"),
     weights: Path = Path("weights"),
 ) -> dict[str, Any]:

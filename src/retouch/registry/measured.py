@@ -20,7 +20,7 @@ from retouch.settings import Settings
 COLUMNS = ("benchmark", "id", "foreground", "composite_mse", "harmonized_mse")
 
 
-def test_set_hash(settings: Settings, benchmarks: Iterable[str] | None = None, composites: Path = Path("composites")) -> str:
+def test_set_hash(settings: Settings, benchmarks: Iterable[str] | None = None, composites: Path = Path("test_sets")) -> str:
     """One hash of frozen test sets, of all in the settings by default. Raises StoreError when one is missing."""
     hashes = {}
     for name in benchmarks or settings.synthesize.benchmarks:

@@ -113,7 +113,7 @@ def _measure(settings: Settings, champion: Any, folder: Path) -> Path:
     source = f"models:/{champion.name}/{champion.version}"
     package = Path(download_artifacts(source, dst_path=str(folder), tracking_uri=tracking.uri()))
     model = load(package / "artifacts" / "model.safetensors").module
-    sets = [Path("composites") / f"{benchmark}.arrow" for benchmark in settings.model(champion.name).test_sets]
+    sets = [Path("test_sets") / f"{benchmark}.arrow" for benchmark in settings.model(champion.name).test_sets]
     table = folder / "per_image.csv"
     pd.concat([measure(model, path, settings.evaluate) for path in sets]).to_csv(table, index=False, float_format="%.6g")
     return table

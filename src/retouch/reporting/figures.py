@@ -17,7 +17,7 @@ from retouch.models.layers.retoucher import Retoucher
 from retouch.reporting.papers.measured import Measured
 from retouch.reporting.papers.multi_mask import PAPER
 from retouch.reporting.pictures import layers, titled
-from retouch.store import Composites
+from retouch.store import Samples
 
 BENCHMARKS = ("hscene", "hlip")
 SCALES = (0, 0.5, 1, 1.5, 2, 3)
@@ -47,7 +47,7 @@ def figures(measured: Measured, artifacts: Path, composites: Path, reports: Path
     for benchmark in BENCHMARKS:
         if tested := measured.tested(PAPER, benchmark):
             rows = spread(reports / tested[0] / "per_image.csv", benchmark)
-            found = Composites(composites / f"{benchmark}.arrow")
+            found = Samples(composites / f"{benchmark}.arrow")
             batches[benchmark] = batch_of([found[row] for row in rows])
     compared = {name: [("real", batch["real"]), ("composite", batch["composite"])] for name, batch in batches.items()}
     told: list[Figure] = []

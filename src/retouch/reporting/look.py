@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from retouch.images import contact_sheet
 from retouch.settings import BenchmarkSettings
-from retouch.store import Composites, Placements
+from retouch.store import Placements, Samples
 from retouch.store.arrow import Packed
 
 CELL = 160  # px, the side of a picture on the sheet
@@ -26,7 +26,7 @@ def sheet(path: Path, settings: BenchmarkSettings, count: int = 12) -> np.ndarra
     Raises StoreError when the file is missing or damaged.
     """
     placements = settings.kind == "placement"
-    store: Packed = Placements(path) if placements else Composites(path)
+    store: Packed = Placements(path) if placements else Samples(path)
     shown = min(count, len(store))
     chosen = [store[i * len(store) // shown] for i in range(shown)]
     rows = [_placement(row) if placements else _composite(row) for row in chosen]
@@ -36,16 +36,16 @@ def sheet(path: Path, settings: BenchmarkSettings, count: int = 12) -> np.ndarra
 
 def halves(path: Path, settings: BenchmarkSettings, count: int) -> tuple[int, list[np.ndarray], list[np.ndarray]]:
     """The length of a test set, and of rows spread evenly over it what a model is shown, and the answer or background."""
-    store: Packed = Placements(path) if settings.kind == "placement" else Composites(path)
+    store: Packed = Placements(path) if settings.kind == "placement" else Samples(path)
     chosen = [store[i * len(store) // min(count, len(store))] for i in range(min(count, len(store)))]
     if settings.kind == "placement":
         return len(store), [_joined(row) for row in chosen], [row["background"] for row in chosen]
-    return len(store), [row["composite"] for row in chosen], [row["real"] for row in chosen]
+    return len(store), [row["input"] for row in chosen], [row["target"] for row in chosen]
 
 
 def _composite(row: dict[str, Any]) -> tuple[list[np.ndarray], list[str]]:
     edits = json.loads(row["recipe"])["edits"]
-    return [row["real"], row["composite"], row["mask"], paint(row["regions"])], [row["id"], *map(_sentence, edits)]
+    return [row["target"], row["input"], row["mask"], paint(row["regions"])], [row["id"], *map(_sentence, edits)]
 
 
 def _placement(row: dict[str, Any]) -> tuple[list[np.ndarray], list[str]]:

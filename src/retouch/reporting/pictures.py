@@ -13,7 +13,7 @@ from retouch.evaluation.measure import batch_of
 from retouch.images import contact_sheet, to_uint8
 from retouch.models.base import Model, Result
 from retouch.models.layers.retoucher import Retoucher
-from retouch.store import Composites
+from retouch.store import Samples
 
 CELL, GAP, HEAD = 128, 4, 14
 LOW, HIGH = np.array([33, 102, 172]), np.array([178, 24, 43])  # blue for less, red for more
@@ -29,7 +29,7 @@ def grid(model: Model, table: pd.DataFrame, sets: dict[str, Path], rows: int) ->
     """
     cells = []
     for benchmark, path in sets.items():
-        composites = Composites(path)
+        composites = Samples(path)
         part = table[table["benchmark"] == benchmark].reset_index(drop=True)
         ratio = part["harmonized_mse"] / part["composite_mse"].clip(lower=1e-6)
         ordered = ratio.sort_values(kind="stable").index

@@ -30,7 +30,7 @@ def report(
     reports: Path = Path("reports"),
     artifacts: Path = Path("artifacts"),
     scenes: Path = Path("scenes/scenes.arrow"),
-    composites: Path = Path("composites"),
+    composites: Path = Path("test_sets"),
     dvc_yaml: Path = Path("dvc.yaml"),
 ) -> Path:
     """Write `reports`/index.html, tables/ and figures/ from the results, the data and the pipeline; equal inputs, equal bytes.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from retouch.inference.network_files import LoadedModel
 
 CODE = ("__init__.py", "color.py", "errors.py", "files.py", "images.py", "inference", "models", "vocabulary.py")
-"""What of this package travels with a model: the import closure of `retouch.inference` and `retouch.inference.network_files`."""
+"""What of this package travels with a model."""
 
 REQUIREMENTS = ("mlflow", "numpy", "opencv-python-headless", "pillow", "safetensors", "torch")
 EXAMPLE_SIDE = 32  # px

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from retouch.store.arrow import Packed
 
-__all__ = ["Composites", "Placements", "Scenes"]
+__all__ = ["Placements", "Samples", "Scenes"]
 
 
 class Scenes(Packed):
@@ -38,7 +38,7 @@ class Scenes(Packed):
     ])  # fmt: skip
 
 
-class Composites(Packed):
+class Samples(Packed):
     """Frozen composites of one benchmark: the picture to mend, the answer, where it was changed, and how.
 
     `mask` is the union of the changed regions (0–255, soft allowed), `regions` numbers them from 1 (0 = unchanged),
@@ -56,8 +56,8 @@ class Composites(Packed):
         pa.field("split", pa.string(), nullable=False),
         pa.field("height", pa.int32(), nullable=False),
         pa.field("width", pa.int32(), nullable=False),
-        pa.field("composite", pa.binary(), nullable=False),
-        pa.field("real", pa.binary(), nullable=False),
+        pa.field("input", pa.binary(), nullable=False),
+        pa.field("target", pa.binary(), nullable=False),
         pa.field("mask", pa.binary(), nullable=False),
         pa.field("regions", pa.binary(), nullable=False),
         pa.field("labels", pa.binary()),

@@ -1,5 +1,5 @@
 """Perturbed photographs: filters, degradations, recipes, and the benchmarks made of them."""
 
-from retouch.synthesis.compose import Batch, compose
+from retouch.synthesis.samples import SampleBatch, compose
 
-__all__ = ["Batch", "compose"]
+__all__ = ["SampleBatch", "compose"]

@@ -18,25 +18,14 @@ from retouch.synthesis import filters, instagram
 from retouch.synthesis.degradations import convolve, degrade, gaussian_line
 from retouch.synthesis.lab import multiply_lab
 from retouch.synthesis.pixels import Array, fresh, gather, join, on_cpu, planes, put, unit
-from retouch.synthesis.recipe import LAB, Edit, Recipe, Recorded, draw, sample_seed
+from retouch.synthesis.recipe import LAB, Edit, Recipe, draw, sample_seed
+from retouch.synthesis.samples import SampleBatch
 
 MIN_AREA = 0.001
 """Classes that cover a smaller share of the picture are not counted: a few stray pixels are no foreground."""
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Composites and their answers, on the images' device. Outside the mask, `composite` equals `real` exactly."""
-
-    composite: Tensor  # N×3×H×W in [0, 1]
-    real: Tensor  # N×3×H×W in [0, 1]: the photographs, degraded where the recipes say so; else the very tensor given, if float
-    mask: Tensor  # N×1×H×W in [0, 1]
-    regions: Tensor  # N×H×W whole numbers, numbered from 1 in the recipe's order, 0 = unchanged
-    recipes: Sequence[Recorded]
-    labels: Tensor | None = None  # N×H×W whole numbers: the label maps that regions were drawn from, where there are such
-
-
-def compose(images: Tensor, labels: Tensor, ids: Sequence[str], epoch: int, seed: int, rules: PerturbSettings) -> Batch:
+def compose(images: Tensor, labels: Tensor, ids: Sequence[str], epoch: int, seed: int, rules: PerturbSettings) -> SampleBatch:
     """Perturb N×3×H×W photographs by N×H×W label maps (0 = unlabelled); `ids` names the pictures.
 
     Photographs are floats in [0, 1] or uint8, label maps of any whole-number type; uint8 for both is fastest. A picture's
@@ -79,7 +68,7 @@ class _Region:
     places: Any  # int64: its pixels' numbers in the picture, row by row; an array on a CPU, else a tensor
 
 
-def render(images: Tensor, labels: Tensor, recipes: Sequence[Recipe]) -> Batch:
+def render(images: Tensor, labels: Tensor, recipes: Sequence[Recipe]) -> SampleBatch:
     """Carry out recipes on N×3×H×W photographs and their N×H×W label maps; deterministic, whatever the batch.
 
     Photographs and label maps as for `compose`. A recipe's `feather` (px) fades each region in over about that distance from
@@ -109,7 +98,7 @@ def render(images: Tensor, labels: Tensor, recipes: Sequence[Recipe]) -> Batch:
         while found and found[0].picture == picture:
             places = found.pop(0).places
             put(target, places, unit(edited.pop(0)), weights[picture, 0][places] if recipe.feather else None)
-    return Batch(composite, real, mask, regions, list(recipes), labels)
+    return SampleBatch(composite, real, mask, regions, list(recipes), labels)
 
 
 def _find(labels: Tensor, recipes: Sequence[Recipe], regions: Tensor) -> list[_Region]:

@@ -19,7 +19,7 @@ from retouch.synthesis.transfer import transfer
 
 
 def remake(row: dict[str, Any], scenes: Scenes, regions: str | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """(composite, real) of a row of `Composites`, H×W×3 uint8; `regions` is the benchmark's label column, where it has one.
+    """(composite, real) of a row of `Samples`, H×W×3 uint8; `regions` is the benchmark's label column, where it has one.
 
     Raises StoreError when a scene that the recipe names is not there.
     """

@@ -13,10 +13,10 @@ from retouch.errors import SourceError
 from retouch.files import atomic_folder
 from retouch.images import to_uint8
 from retouch.settings import PlacementSettings, Settings
-from retouch.store import Composites, Placements, Scenes
+from retouch.store import Placements, Samples, Scenes
 from retouch.synthesis.benchmarks import Benchmark, create
-from retouch.synthesis.compose import Batch
 from retouch.synthesis.placement import Placing
+from retouch.synthesis.samples import SampleBatch
 
 BATCH = 16
 
@@ -30,7 +30,7 @@ class Counts:
 
 
 def synthesize(
-    settings: Settings, scenes: Path = Path("scenes/scenes.arrow"), out: Path = Path("composites")
+    settings: Settings, scenes: Path = Path("scenes/scenes.arrow"), out: Path = Path("test_sets")
 ) -> dict[str, Counts]:
     """Write composites/<benchmark>.arrow for each benchmark, byte for byte the same from the same scenes and settings.
 
@@ -47,7 +47,7 @@ def synthesize(
                 needs = placing.needs()
             else:
                 benchmark = create(name, settings, store, "test")
-                Composites.write(partial / f"{name}.arrow", _rows(benchmark, counts[name]))
+                Samples.write(partial / f"{name}.arrow", _rows(benchmark, counts[name]))
                 needs = benchmark.needs()
             if counts[name].made == 0:
                 raise SourceError(_nothing(name, chosen.sources, needs, counts[name]))
@@ -60,7 +60,7 @@ def _rows(benchmark: Benchmark, counts: Counts) -> Iterator[dict[str, Any]]:
         chosen = entries[start : start + BATCH]
         made = benchmark.make(benchmark.load(chosen, epoch=0), torch.device("cpu"))
         for entry, row in zip(chosen, _pixels(made), strict=True):
-            if not row["mask"].any() or np.array_equal(row["composite"], row["real"]):
+            if not row["mask"].any() or np.array_equal(row["input"], row["target"]):
                 counts.unchanged += 1
                 continue
             counts.made += 1
@@ -73,11 +73,11 @@ def _shown(rows: Iterator[dict[str, Any]], name: str) -> Iterator[dict[str, Any]
     yield from track(rows, description=f"synthesize {name}", total=None)
 
 
-def _pixels(batch: Batch) -> Iterator[dict[str, Any]]:
-    columns = to_uint8(batch.composite), to_uint8(batch.real), to_uint8(batch.mask), batch.regions.byte().numpy()
+def _pixels(batch: SampleBatch) -> Iterator[dict[str, Any]]:
+    columns = to_uint8(batch.input), to_uint8(batch.target), to_uint8(batch.mask), batch.regions.byte().numpy()
     labels = [None] * len(batch.recipes) if batch.labels is None else batch.labels.byte().numpy()
-    for composite, real, mask, regions, own, recipe in zip(*columns, labels, batch.recipes, strict=True):
-        pixels = {"composite": composite, "real": real, "mask": mask, "regions": regions, "labels": own}
+    for composite, target, mask, regions, own, recipe in zip(*columns, labels, batch.recipes, strict=True):
+        pixels = {"input": composite, "target": target, "mask": mask, "regions": regions, "labels": own}
         yield pixels | {"recipe": recipe.to_json()}
 
 

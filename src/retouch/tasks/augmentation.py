@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Generator, Tensor
 
 from retouch.settings import AugmentSettings
-from retouch.synthesis import Batch
+from retouch.synthesis import SampleBatch
 
 ASPECT = 4 / 3  # of a crop, at most: RandomResizedCrop's usual range
 TRIES = 8  # crops drawn a picture, of which the first with some foreground is taken
@@ -16,13 +16,13 @@ BENT, WAVES = 0.8, 10  # share of label maps that are bent, and of how many bend
 EMPTY = 1.0  # px: less foreground than this is none
 
 
-def augment(batch: Batch, settings: AugmentSettings, seed: int) -> Batch:
+def augment(batch: SampleBatch, settings: AugmentSettings, seed: int) -> SampleBatch:
     """Crop each composite to a random box, stretch it back to its size, mirror every other one, and bend label maps.
 
     Composite, real picture and mask move together, bilinear: masks become soft at their edges, as in the authors' code;
     `regions` and `labels` follow by the nearest pixel. A crop without foreground is drawn again, but for a share `keep_empty`.
     """
-    count, height, width = len(batch.composite), *batch.composite.shape[-2:]
+    count, height, width = len(batch.input), *batch.input.shape[-2:]
     generator = torch.Generator().manual_seed(seed)
     scale, shift = torch.ones(count, 2), torch.zeros(count, 2)
     if settings.crop < 1:
@@ -31,9 +31,9 @@ def augment(batch: Batch, settings: AugmentSettings, seed: int) -> Batch:
         scale[:, 0] *= 1 - 2 * torch.randint(2, (count,), generator=generator)
     grid = F.affine_grid(torch.cat([torch.diag_embed(scale), shift[:, :, None]], dim=2), [count, 1, height, width], False)
     if bool((scale != 1).any()):
-        layers = torch.cat([batch.composite, batch.real, batch.mask], dim=1)
-        composite, real, mask = _sample(layers, grid, "bilinear").split([3, 3, 1], dim=1)
-        batch = replace(batch, composite=composite, real=real, mask=mask, regions=_nearest(batch.regions, grid))
+        layers = torch.cat([batch.input, batch.target, batch.mask], dim=1)
+        composite, target, mask = _sample(layers, grid, "bilinear").split([3, 3, 1], dim=1)
+        batch = replace(batch, input=composite, target=target, mask=mask, regions=_nearest(batch.regions, grid))
     elif not settings.labels:
         return batch
     if batch.labels is None:
@@ -51,14 +51,14 @@ def _bends(reach: float, grid: Tensor, generator: Generator) -> Tensor:
     return smooth * 2 / torch.tensor([width, height])
 
 
-def with_natural(batch: Batch, share: float, seed: int, keep_mask: bool) -> Batch:
+def with_natural(batch: SampleBatch, share: float, seed: int, keep_mask: bool) -> SampleBatch:
     """Put the real picture in place of about a `share` of the composites; their masks are emptied unless they are kept."""
     if not share:
         return batch
-    drawn = torch.rand(len(batch.composite), generator=torch.Generator().manual_seed(seed ^ 1)) < share
-    chosen = drawn.to(batch.composite.device)[:, None, None, None]
+    drawn = torch.rand(len(batch.input), generator=torch.Generator().manual_seed(seed ^ 1)) < share
+    chosen = drawn.to(batch.input.device)[:, None, None, None]
     mask = batch.mask if keep_mask else batch.mask.where(~chosen, 0)
-    return replace(batch, composite=batch.real.where(chosen, batch.composite), mask=mask)
+    return replace(batch, input=batch.target.where(chosen, batch.input), mask=mask)
 
 
 def _sample(layers: Tensor, grid: Tensor, mode: str) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from retouch.models.base import IMAGENET_STD, Result
 from retouch.settings import LossSettings
-from retouch.synthesis import Batch
+from retouch.synthesis import SampleBatch
 
 SLIGHT = 0.002  # added to the composite's MSE, 130 in codes: below, a change is hard to see in any case
 Distance = Callable[[Tensor, Tensor], Tensor]
@@ -71,7 +71,7 @@ def total_variation(values: Tensor) -> Tensor:
 def objective(
     settings: LossSettings,
     result: Result,
-    composed: Batch,
+    composed: SampleBatch,
     perceptual: Distance | None = None,
     neutral: Tensor | None = None,
 ) -> Tensor:
@@ -79,10 +79,10 @@ def objective(
 
     `neutral` holds the operator masks that change nothing, of networks that predict such.
     """
-    real, mask = composed.real, composed.mask
+    real, mask = composed.target, composed.mask
     loss = reconstruction(settings, result.image, real, mask)
     if settings.relative:
-        loss = loss + settings.relative * relative_mse(result.image, real, composed.composite)
+        loss = loss + settings.relative * relative_mse(result.image, real, composed.input)
     if perceptual is not None:
         loss = loss + settings.perceptual * perceptual(result.image, real).mean()
     if settings.mask and result.mask is not None:

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from retouch.errors import SourceError
 from retouch.settings import ModelSettings, Settings
 from retouch.store import Scenes
-from retouch.synthesis import Batch
+from retouch.synthesis import SampleBatch
 from retouch.synthesis.benchmarks import Entry, Loaded, create
 from retouch.synthesis.recipe import sample_seed
 
@@ -51,7 +51,7 @@ class Mixture:
             for name, group in groupby(sorted(chosen, key=_benchmark), key=_benchmark)
         }
 
-    def make(self, loaded: dict[str, Loaded], device: torch.device) -> Batch:
+    def make(self, loaded: dict[str, Loaded], device: torch.device) -> SampleBatch:
         """The composites of all benchmarks in one batch, on `device`."""
         return joined([self.benchmarks[name].make(part, device) for name, part in loaded.items()])
 
@@ -65,15 +65,15 @@ def _held_out(photos: list[str], seed: int) -> set[str]:
     return set(by_hash[: min(HOLD_OUT, int(HOLD_OUT_SHARE * len(photos)))])
 
 
-def joined(batches: Sequence[Batch]) -> Batch:
+def joined(batches: Sequence[SampleBatch]) -> SampleBatch:
     """Batches one after another."""
     if len(batches) == 1:
         return batches[0]
     composite, real, mask, regions = (
-        torch.cat([getattr(batch, name) for batch in batches]) for name in ("composite", "real", "mask", "regions")
+        torch.cat([getattr(batch, name) for batch in batches]) for name in ("input", "target", "mask", "regions")
     )
     labels = [batch.labels for batch in batches if batch.labels is not None]
-    return Batch(
+    return SampleBatch(
         composite,
         real,
         mask,

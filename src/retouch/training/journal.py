@@ -13,7 +13,7 @@ from retouch.errors import TrackingError
 from retouch.files import atomic_file
 from retouch.images import contact_sheet, to_uint8
 from retouch.models.base import Result
-from retouch.synthesis import Batch
+from retouch.synthesis import SampleBatch
 
 LINE_EVERY = 15.0  # seconds, where there is no terminal for a bar
 SHOWN = 6  # pictures in a sample
@@ -56,9 +56,9 @@ class Journal:
             print(f"{self._name}: step {step}/{self._steps}, {text}", flush=True)
             self._line = time.monotonic()
 
-    def picture(self, step: int, made: Batch, result: Result) -> None:
+    def picture(self, step: int, made: SampleBatch, result: Result) -> None:
         """Send a sample: composite, harmonized, real, and the mask or what the network attended to."""
-        columns = [to_uint8(made.composite), to_uint8(result.image), to_uint8(made.real), to_uint8(made.mask)]
+        columns = [to_uint8(made.input), to_uint8(result.image), to_uint8(made.target), to_uint8(made.mask)]
         if result.attention is not None:
             columns.append(to_uint8(result.attention))
         if result.mask is not None:

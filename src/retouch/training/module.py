@@ -12,7 +12,7 @@ from retouch.errors import RetouchError
 from retouch.models.base import Model, Result
 from retouch.models.layers.patch_discriminator import PatchDiscriminator
 from retouch.settings import ModelSettings
-from retouch.synthesis import Batch
+from retouch.synthesis import SampleBatch
 from retouch.synthesis.benchmarks import Loaded
 from retouch.synthesis.recipe import sample_seed
 from retouch.tasks.adversarial import adversarial
@@ -45,7 +45,7 @@ class Training(pl.LightningModule):
         self.settings, self.mixture, self.seed = settings, mixture, seed
         self.first_step, self.spent = 0, 0.0  # the steps and seconds before an interruption
         self.discriminator = discriminator
-        self._parts: dict[int, Batch] = {}
+        self._parts: dict[int, SampleBatch] = {}
         self._perceptual = [perceptual]  # in a list, so that its weights are no part of the state
 
     def on_fit_start(self) -> None:
@@ -86,7 +86,7 @@ class Training(pl.LightningModule):
         loss = objective(self.settings.loss, result, made, self._perceptual[0], neutral)
         second = second_phase(self.settings, position)
         if second is not None and self.discriminator is not None:
-            generator, discriminator = adversarial(self.discriminator, result.image, made.real)
+            generator, discriminator = adversarial(self.discriminator, result.image, made.target)
             loss = loss + second.weight * generator + discriminator
         if not torch.isfinite(loss):
             raise RetouchError(
@@ -95,7 +95,7 @@ class Training(pl.LightningModule):
             )
         return loss
 
-    def _composites(self, batch: dict[str, Any]) -> Batch:
+    def _composites(self, batch: dict[str, Any]) -> SampleBatch:
         """The parts of this step's batch, those that are new made now."""
         step = batch["step"]
         self._parts |= {part: self.mixture.make(loaded, self.device) for part, loaded in batch["loaded"].items()}
@@ -133,16 +133,16 @@ class Training(pl.LightningModule):
                 mean.copy_(now)
 
     @torch.no_grad()
-    def watch(self, batches: list[dict[str, Loaded]]) -> tuple[float, Batch, Result]:
+    def watch(self, batches: list[dict[str, Loaded]]) -> tuple[float, SampleBatch, Result]:
         """The averaged model on held-out training scenes: its MSE over the composites', and the first batch as pictures."""
         self.averaged.eval()
         before = after = 0.0
-        shown: tuple[Batch, Result] | None = None
+        shown: tuple[SampleBatch, Result] | None = None
         for batch in batches:
             made = self.mixture.make(batch, self.device)
             result: Result = self.averaged(model_input(made))
-            before += float((made.composite - made.real).square().sum())
-            after += float((result.image.clamp(0, 1) - made.real).square().sum())
+            before += float((made.input - made.target).square().sum())
+            after += float((result.image.clamp(0, 1) - made.target).square().sum())
             shown = shown or (made, result)
         self.model.train()
         if shown is None:
@@ -150,7 +150,7 @@ class Training(pl.LightningModule):
         return after / max(before, 1e-12), *shown
 
 
-def model_input(made: Batch) -> dict[str, Tensor]:
+def model_input(made: SampleBatch) -> dict[str, Tensor]:
     """A composed batch as the networks take it, channels last; with label maps where there are any."""
-    given = {"composite": made.composite.contiguous(memory_format=torch.channels_last), "mask": made.mask}
+    given = {"composite": made.input.contiguous(memory_format=torch.channels_last), "mask": made.mask}
     return given if made.labels is None else given | {"labels": made.labels}

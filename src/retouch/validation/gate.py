@@ -14,7 +14,7 @@ from rich.console import Console
 from retouch.errors import GateError
 from retouch.files import atomic_folder, write_json
 from retouch.settings import Settings
-from retouch.store import Composites, Placements, Scenes
+from retouch.store import Placements, Samples, Scenes
 from retouch.validation import suites
 from retouch.validation.manifest import composite_manifest, placement_manifest, scene_manifest
 from retouch.validation.page import front_page
@@ -26,7 +26,7 @@ LISTED = 100  # and in the file
 def validate(
     settings: Settings,
     scenes: Path = Path("scenes/scenes.arrow"),
-    composites: Path = Path("composites"),
+    composites: Path = Path("test_sets"),
     reports: Path = Path("reports"),
 ) -> None:
     """Check the manifests; write reports/validation.json and the browsable reports/validation/.
@@ -41,7 +41,7 @@ def validate(
         if benchmark.kind == "placement":
             tables[name] = suites.placement_table(placement_manifest(Placements(file)), found)
         else:
-            tables[name] = suites.composite_table(composite_manifest(Composites(file)), found)
+            tables[name] = suites.composite_table(composite_manifest(Samples(file)), found)
     passed, failed = reports / "validation.json", reports / "validation-failed.json"
     for stale in (passed, failed):
         stale.unlink(missing_ok=True)

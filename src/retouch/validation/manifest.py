@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from retouch.store import Composites, Placements, Scenes
+from retouch.store import Placements, Samples, Scenes
 from retouch.validation.likeness import Known, perceptual_hash, scene_digest
 
 
@@ -26,13 +26,13 @@ def _scene(scene: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def composite_manifest(composites: Composites) -> pd.DataFrame:
+def composite_manifest(composites: Samples) -> pd.DataFrame:
     """One row a composite: names, size, foreground ratio, differences inside and outside the mask (0–255), recipe."""
     return pd.DataFrame([_composite(composite) for composite in composites])
 
 
 def _composite(row: dict[str, Any]) -> dict[str, Any]:
-    difference = np.abs(row["composite"].astype(np.int16) - row["real"].astype(np.int16)).max(axis=2)
+    difference = np.abs(row["input"].astype(np.int16) - row["target"].astype(np.int16)).max(axis=2)
     changed = row["mask"] > 0
     return {
         **{key: row[key] for key in ("id", "benchmark", "scene", "source", "photo", "split", "height", "width")},
@@ -41,7 +41,7 @@ def _composite(row: dict[str, Any]) -> dict[str, Any]:
         "regions_match_mask": bool(np.array_equal(row["regions"] > 0, changed)),
         "difference_outside": int(difference[~changed].max(initial=0)),
         "difference_inside": int(difference[changed].max(initial=0)),
-        "mse": float(np.square(row["composite"].astype(np.float32) - row["real"]).mean()),
+        "mse": float(np.square(row["input"].astype(np.float32) - row["target"]).mean()),
         "recipe_edits": _edits(row["recipe"]),
     }
 

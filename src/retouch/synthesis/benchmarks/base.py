@@ -11,7 +11,7 @@ from torch import Tensor
 
 from retouch.settings import BenchmarkSettings, PerturbSettings
 from retouch.store import Scenes
-from retouch.synthesis.compose import Batch
+from retouch.synthesis.samples import SampleBatch
 
 Loaded = dict[str, Any]
 
@@ -52,7 +52,7 @@ class Benchmark(ABC):
         """Everything that `make` takes for these scenes in this epoch, as uint8 tensors and plain values."""
 
     @abstractmethod
-    def make(self, loaded: Loaded, device: torch.device) -> Batch:
+    def make(self, loaded: Loaded, device: torch.device) -> SampleBatch:
         """The composites, on `device`. Where nothing fit a scene, its composite is the photograph and its mask is empty."""
 
     def candidates(self) -> Iterator[tuple[int, dict[str, Any]]]:

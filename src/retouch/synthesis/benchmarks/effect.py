@@ -9,8 +9,8 @@ import torch
 
 from retouch.settings import EffectSettings
 from retouch.synthesis.benchmarks.base import Benchmark, Entry, Loaded, pictures, quantized, stack
-from retouch.synthesis.compose import Batch
 from retouch.synthesis.effects import EFFECTS, groups
+from retouch.synthesis.samples import SampleBatch
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Effect(Benchmark):
             "effects": [entry.id.rpartition("/")[2] for entry in entries],
         }
 
-    def make(self, loaded: Loaded, device: torch.device) -> Batch:
+    def make(self, loaded: Loaded, device: torch.device) -> SampleBatch:
         """The photographs, and each one adjusted."""
         images = pictures(loaded["image"], device)
         where = groups(loaded["labels"].to(device).long())
@@ -64,4 +64,4 @@ class Effect(Benchmark):
             if here:
                 adjusted[here] = quantized(EFFECTS[effect](images[here], where[here]))
         recipes = [Adjusted("effect", ({"effect": effect},)) for effect in loaded["effects"]]
-        return Batch(images, adjusted, torch.ones_like(images[:, :1]), where + 1, recipes)
+        return SampleBatch(images, adjusted, torch.ones_like(images[:, :1]), where + 1, recipes)

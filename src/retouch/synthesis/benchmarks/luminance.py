@@ -10,9 +10,9 @@ import torch
 from retouch.settings import LuminanceSettings
 from retouch.synthesis.benchmarks.base import Entry, Loaded, pictures, quantized
 from retouch.synthesis.benchmarks.transfer import Transfer, Transferred
-from retouch.synthesis.compose import Batch
 from retouch.synthesis.exposure import LABELS, label, offset, shift, thresholds
 from retouch.synthesis.recipe import sample_seed
+from retouch.synthesis.samples import SampleBatch
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Luminance(Transfer):
         ends = ((-max(most, -darker), darker), (lighter, max(most, lighter)), (darker, lighter))[rng.integers(3)]
         return Shift(darker, lighter, round(float(rng.uniform(*ends)), 4))
 
-    def make(self, loaded: Loaded, device: torch.device) -> Batch:
+    def make(self, loaded: Loaded, device: torch.device) -> SampleBatch:
         """Offsets as drawn, transfers by the first way that passes the quality filter; and what each is called."""
         images = pictures(loaded["image"], device)
         masks = loaded["mask"].to(device).float()[:, None]
@@ -65,7 +65,7 @@ class Luminance(Transfer):
             recipes.append(_recipe(loaded["draws"][i].recipe(method), shifts[i], measured, called))
             if method is not None:
                 regions[i] = masks[i, 0].long() * (LABELS.index(called) + 1)
-        return Batch(composite, images, (regions > 0).float()[:, None], regions, recipes)
+        return SampleBatch(composite, images, (regions > 0).float()[:, None], regions, recipes)
 
 
 def _recipe(transferred: Transferred, wanted: Shift, measured: float, called: str) -> Transferred:

@@ -9,7 +9,7 @@ import torch
 
 from retouch.settings import PairsSettings
 from retouch.synthesis.benchmarks.base import Benchmark, Entry, Loaded, pictures, stack
-from retouch.synthesis.compose import Batch
+from retouch.synthesis.samples import SampleBatch
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,11 @@ class Pairs(Benchmark):
             "recipes": [Found(scene["id"]) for scene in scenes],
         }
 
-    def make(self, loaded: Loaded, device: torch.device) -> Batch:
+    def make(self, loaded: Loaded, device: torch.device) -> SampleBatch:
         """The pairs, as floats."""
         mask = loaded["mask"].to(device).float().div_(255)[:, None]
         images, targets = pictures(loaded["image"], device), pictures(loaded["target"], device)
-        return Batch(images, targets, mask, (mask[:, 0] > 0).long(), loaded["recipes"])
+        return SampleBatch(images, targets, mask, (mask[:, 0] > 0).long(), loaded["recipes"])
 
 
 def _mask(scene: dict[str, Any]) -> torch.Tensor:

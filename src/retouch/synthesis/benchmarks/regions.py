@@ -7,7 +7,8 @@ import torch
 
 from retouch.settings import RegionsSettings
 from retouch.synthesis.benchmarks.base import Benchmark, Entry, Loaded, areas, stack
-from retouch.synthesis.compose import MIN_AREA, Batch, compose
+from retouch.synthesis.compose import MIN_AREA, compose
+from retouch.synthesis.samples import SampleBatch
 
 
 class Regions(Benchmark):
@@ -36,7 +37,7 @@ class Regions(Benchmark):
             "epoch": epoch,
         }
 
-    def make(self, loaded: Loaded, device: torch.device) -> Batch:
+    def make(self, loaded: Loaded, device: torch.device) -> SampleBatch:
         """Perturbed by recipes drawn from the classes present."""
         image, labels = (loaded[name].to(device, non_blocking=True) for name in ("image", "labels"))
         share = self.rules.region_share if self.settings.region_share is None else self.settings.region_share

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from retouch.settings import LuminanceSettings, TransferSettings
 from retouch.synthesis.benchmarks.base import Benchmark, Entry, Loaded, areas, pictures, quantized, stack
-from retouch.synthesis.compose import Batch
 from retouch.synthesis.quality import acceptable
 from retouch.synthesis.recipe import sample_seed
+from retouch.synthesis.samples import SampleBatch
 from retouch.synthesis.transfer import transfer
 
 
@@ -109,7 +109,7 @@ class Transfer(Benchmark):
             "draws": [draw for draw, _ in drawn],
         }
 
-    def make(self, loaded: Loaded, device: torch.device) -> Batch:
+    def make(self, loaded: Loaded, device: torch.device) -> SampleBatch:
         """Recoloured by the first way that passes the quality filter."""
         images = pictures(loaded["image"], device)
         masks = loaded["mask"].to(device).float()[:, None]
@@ -117,7 +117,7 @@ class Transfer(Benchmark):
         kept = torch.tensor([method is not None for method in used], device=device)
         masks = masks * kept[:, None, None, None]
         recipes = [draw.recipe(method) for draw, method in zip(loaded["draws"], used, strict=True)]
-        return Batch(composite, images, masks, masks[:, 0].long(), recipes)
+        return SampleBatch(composite, images, masks, masks[:, 0].long(), recipes)
 
     def recolour(self, images: Tensor, masks: Tensor, loaded: Loaded, device: torch.device) -> tuple[Tensor, list[str | None]]:
         """The composites, and the way that made each; a picture that no way suits comes back as it was."""
