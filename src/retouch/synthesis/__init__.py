@@ -1,5 +1,6 @@
-"""Perturbed photographs: filters, degradations, recipes, and the benchmarks made of them."""
+"""Samples made of scenes: perturbations, the kinds of benchmarks, and their frozen test sets."""
 
-from retouch.synthesis.samples import SampleBatch, compose
+from retouch.synthesis.compose import compose
+from retouch.synthesis.samples import SampleBatch
 
 __all__ = ["SampleBatch", "compose"]
