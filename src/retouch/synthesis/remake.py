@@ -38,7 +38,7 @@ def remake(row: dict[str, Any], scenes: Scenes, regions: str | None = None) -> t
         raise StoreError(f"{row['id']}: made from regions, and the benchmark names no label column")
     if "kind" not in recipe:
         made = render(image, _labels(scene, regions), [Recipe.from_json(row["recipe"])])
-        return to_uint8(made.composite)[0], to_uint8(made.real)[0]
+        return to_uint8(made.input)[0], to_uint8(made.target)[0]
     edit = recipe["edits"][0]
     mask = _mask(scene, regions, edit["region"])
     if edit["method"] == "offset":
