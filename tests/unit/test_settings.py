@@ -1,11 +1,12 @@
 import copy
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import yaml
 
 from retouch.errors import SettingsError
-from retouch.settings import load, parse, presets
+from retouch.settings import ModelSettings, load, models, parse, presets
 
 RAW = yaml.safe_load(Path("params/sample.yaml").read_text())
 
@@ -124,3 +125,41 @@ def test_use_refuses_what_is_not_there(tmp_path):
     with pytest.raises(SettingsError, match="leave out --photos"):
         presets.use("sample", str(tmp_path), target=target)
     assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("models.idih.echo", "models.idih.data_echoing_factor"),
+        ("models.region.augment", "models.region.augmentation"),
+        ("models.idih.augmentation.natural", "models.idih.augmentation.clean_probability"),
+        ("gate.max_mse_ratio", "gate.max_ratio"),
+    ],
+)
+def test_an_old_key_is_answered_with_its_present_name(old, new):
+    with pytest.raises(SettingsError, match=f"{old} is called {new} now"):
+        parse(changed(old, 1))
+
+
+def test_a_model_needs_a_task_that_there_is():
+    raw = copy.deepcopy(RAW)
+    del raw["models"]["idih"]["task"]
+    with pytest.raises(SettingsError, match=r"missing key models\.idih\.task"):
+        parse(raw)
+    with pytest.raises(SettingsError, match=r"models\.idih\.task: no task 'knitting'; there are .*harmonization"):
+        parse(changed("models.idih.task", "knitting"))
+
+
+def test_a_key_of_another_task_is_named_with_that_task(monkeypatch):
+    class Other(ModelSettings):
+        task: Literal["other"]
+
+    monkeypatch.setitem(models.TASKS, "other", Other)
+    raw = copy.deepcopy(RAW)
+    common = {key: raw["models"]["idih"][key] for key in ModelSettings.model_fields}
+    raw["models"]["x"] = common | {"task": "other"}
+    assert type(parse(raw).models["x"]) is Other
+    assert parse(raw).model_dump(mode="json", by_alias=True)["models"]["idih"]["loss"]["reconstruction"] == "fn-mse"
+    raw["models"]["x"]["adversarial"] = None
+    with pytest.raises(SettingsError, match=r"models\.x\.adversarial is a key of models of the task harmonization only"):
+        parse(raw)

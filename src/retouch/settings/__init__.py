@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, SerializeAsAny, ValidationError
 
 from retouch.errors import SettingsError
 from retouch.settings.base import Section
@@ -23,16 +23,13 @@ from retouch.settings.benchmarks import (
     SynthesizeSettings,
     TransferSettings,
 )
+from retouch.settings.models import InitialSettings, ModelSettings, of_task, tasks_with_key
+from retouch.settings.renames import new_name
 from retouch.settings.sections import (
-    AdversarialSettings,
-    AugmentSettings,
     DataSettings,
     EvaluateSettings,
     GateSettings,
-    InitialSettings,
-    LossSettings,
     MattingSettings,
-    ModelSettings,
     ParserSettings,
     ParseSettings,
     SampleSettings,
@@ -42,15 +39,12 @@ from retouch.settings.sections import (
 
 __all__ = [
     "PARAMS",
-    "AdversarialSettings",
-    "AugmentSettings",
     "BenchmarkSettings",
     "DataSettings",
     "EffectSettings",
     "EvaluateSettings",
     "GateSettings",
     "InitialSettings",
-    "LossSettings",
     "LuminanceSettings",
     "MattingSettings",
     "ModelSettings",
@@ -83,7 +77,7 @@ class Settings(Section):
     synthesize: SynthesizeSettings
     validate_: Annotated[ValidateSettings, Field(alias="validate")]
     train: TrainSettings
-    models: Annotated[dict[str, ModelSettings], Field(min_length=1)]
+    models: Annotated[dict[str, SerializeAsAny[ModelSettings]], Field(min_length=1)]  # by task, see settings/models.py
     evaluate: EvaluateSettings
     gate: GateSettings
 
@@ -114,28 +108,53 @@ def load(path: Path = PARAMS) -> Settings:
 
 def parse(raw: Any, path: Path = PARAMS) -> Settings:
     """Check plain data as settings; `path` is named in errors."""
+    models, problems = _models(raw)
     try:
-        settings = Settings.model_validate(raw)
+        settings = Settings.model_validate(raw | {"models": models} if isinstance(raw, dict) and models is not None else raw)
     except ValidationError as error:
-        raise SettingsError(f"{path}: " + "; ".join(_explain(problem) for problem in error.errors())) from None
+        problems = [_explain(problem) for problem in error.errors()] + problems
+    if problems:
+        raise SettingsError(f"{path}: " + "; ".join(problems))
     for name, model in settings.models.items():
-        unknown = set(model.test_sets) - set(settings.synthesize.benchmarks)
-        if unknown:
+        if unknown := set(model.test_sets) - set(settings.synthesize.benchmarks):
             raise SettingsError(f"{path}: models.{name} names {sorted(unknown)}, not in synthesize.benchmarks")
         placements = [b for b in model.test_sets if settings.synthesize.benchmarks[b].kind == "placement"]
         if placements:
             raise SettingsError(f"{path}: models.{name} names {placements}: placements have no answer to learn from")
     for name, benchmark in settings.synthesize.benchmarks.items():
-        unknown = set(benchmark.sources) - set(settings.data.sources)
-        if unknown:
+        if unknown := set(benchmark.sources) - set(settings.data.sources):
             raise SettingsError(f"{path}: synthesize.benchmarks.{name}.sources names {sorted(unknown)}, not in data.sources")
     return settings
 
 
-def _explain(problem: Any) -> str:
-    key = ".".join(str(part) for part in problem["loc"])
+def _models(raw: Any) -> tuple[dict[str, Any] | None, list[str]]:
+    """`models` with each model checked by the class of its task, and what is wrong with them; None where it is no mapping."""
+    models = raw.get("models") if isinstance(raw, dict) else None
+    if not isinstance(models, dict):
+        return None, []
+    parsed, problems = {}, []
+    for name, values in models.items():
+        parsed[name] = values
+        if not isinstance(values, dict) or "task" not in values:
+            problems.append(f"missing key models.{name}.task")
+            continue
+        try:
+            parsed[name] = of_task(values["task"]).model_validate(values)
+        except SettingsError as error:
+            problems.append(f"models.{name}.task: {error}")
+        except ValidationError as error:
+            problems += [_explain(problem, ("models", name)) for problem in error.errors()]
+    return (parsed, problems) if not problems else ({}, problems)
+
+
+def _explain(problem: Any, parent: tuple[str, ...] = ()) -> str:
+    key = ".".join(str(part) for part in (*parent, *problem["loc"]))
     if problem["type"] == "extra_forbidden":
-        return f"unknown key {key} (remove it or mend its spelling)"
+        if renamed := new_name(key):
+            return f"{key} is called {renamed} now: rename it"
+        if parent and len(problem["loc"]) == 1 and (tasks := tasks_with_key(problem["loc"][0])):
+            return f"{key} is a key of models of the task {' or '.join(tasks)} only: remove it"
+        return f"unknown key {key} (remove it or correct its spelling)"
     if problem["type"] == "missing":
         return f"missing key {key}"
     return f"{key}: {problem['msg'][0].lower()}{problem['msg'][1:]}, not {problem['input']!r}"

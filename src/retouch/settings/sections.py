@@ -1,10 +1,10 @@
-"""The other parts of params.yaml: data, scenes, gate, training, models, evaluation, promotion."""
+"""The sections of params.yaml but `synthesize` and `models`: data, scenes, data gate, training, evaluation, promotion."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from retouch.settings.base import Positive, Probability, Range, Section
+from retouch.settings.base import Positive, Range, Section
 
 
 class SampleSettings(Section):
@@ -57,103 +57,16 @@ class ValidateSettings(Section):
 
 
 class TrainSettings(Section):
-    """What all trainings share: the machine and the habits, not the recipe of one model."""
+    """What all trainings share: the machine and how often progress is written, not the recipe of one model."""
 
-    accelerator: str  # Lightning's: auto, cpu, gpu
+    accelerator: str  # Lightning Fabric's: auto, cpu, gpu
     devices: int | Literal["auto"]
-    precision: str  # Lightning's: 32-true, bf16-mixed, 16-mixed
+    precision: str  # Fabric's: 32-true, bf16-mixed, 16-mixed
     compile: bool  # torch.compile
     workers: Annotated[int, Field(ge=0)]
     checkpoint_every: Positive  # steps
     log_every: Positive  # steps
     sample_every: Positive  # steps between sample pictures and validation
-
-
-Weight = Annotated[float, Field(ge=0)]
-
-
-class LossSettings(Section):
-    """The objective of one model."""
-
-    reconstruction: Literal["charbonnier", "mse", "fn-mse"]
-    normalisation: Literal["equation", "reference"]  # MSE and FN-MSE: as written, or as iDIH's code (in ImageNet units, ÷ 3)
-    epsilon: Annotated[float, Field(gt=0)]  # Charbonnier's ε (Sg-MMH equation 3)
-    min_area: Annotated[float, Field(gt=0)]  # FN-MSE's A_min, px (iDIH equation 2)
-    perceptual: Weight  # of LPIPS (Sg-MMH equation 4); this and all further weights: 0 = off
-    perceptual_backbone: Literal["vgg", "alex"]
-    sparsity: Weight  # of the operator masks' mean deviation from what changes nothing
-    smoothness: Weight  # of their total variation
-    mask: Weight  # of the cross entropy of the mask, in networks that look for it
-    relative: Weight  # of a picture's MSE over its composite's
-
-
-class AdversarialSettings(Section):
-    """A second phase of training, with a discriminator (Sg-MMH §3.4, §4.1)."""
-
-    weight: Weight  # of the generator's adversarial loss (γ in equation 7)
-    width: Positive  # channels after the discriminator's first convolution
-    begin: Annotated[float, Field(ge=0, lt=1)]  # share of the steps after which it begins
-    learning_rate: Annotated[float, Field(gt=0)]  # of both networks, from then on
-    milestones: list[float]  # shares of the second phase
-
-
-class AugmentSettings(Section):
-    """What is done to composites in training (iDIH §4.2)."""
-
-    flip: bool  # mirror every other one
-    crop: Annotated[float, Field(gt=0, le=1)]  # RandomResizedCrop: the least share of the picture; 1 = off
-    keep_empty: Probability  # of keeping a crop without foreground in place of drawing again
-    natural: Probability  # of showing the real picture in place of the composite: there is then nothing to mend
-    labels: Annotated[float, Field(ge=0)]  # px by which label maps are bent, as a scene parser's edges lie off the true ones
-
-
-class InitialSettings(Section):
-    """Weights to start from."""
-
-    weights: str  # `imagenet`: the backbone's, through timm; or a state dict, of the whole network or of its backbone
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None  # of that file; null with `imagenet`
-
-    @model_validator(mode="after")
-    def _pinned(self) -> Self:
-        if (self.weights == "imagenet") is not (self.sha256 is None):
-            raise ValueError("a file of weights must be pinned by its sha256 (`sha256sum FILE`), and `imagenet` has none")
-        return self
-
-
-class ModelSettings(Section):
-    """One model to train: its architecture, its training sets and its schedule."""
-
-    architecture: str  # a name of `retouch models`
-    options: dict[str, Any]  # arguments of the architecture
-    initial: InitialSettings | None  # null = random weights
-    benchmarks: Annotated[list[str], Field(min_length=1)]  # trained on a mixture of these, and tested on each
-    tests: list[str]  # benchmarks that it is tested on besides
-    augment: AugmentSettings
-    loss: LossSettings
-    adversarial: AdversarialSettings | None
-    learning_rate: Annotated[float, Field(gt=0)]
-    backbone_rate: Annotated[float, Field(ge=0)]  # times that for a pretrained backbone; 0 keeps its weights
-    betas: Range  # Adam's
-    milestones: list[float]  # shares of the training after which the rate is multiplied by gamma
-    gamma: Annotated[float, Field(gt=0, le=1)]
-    ema: Annotated[float, Field(ge=0, lt=1)]  # decay of the averaged weights; 0 = off
-    batch: Positive
-    echo: Positive  # steps that see a composite, cropped anew each time: where making it takes longer than learning from it
-    steps: Positive
-    minutes: (
-        Annotated[float, Field(gt=0)] | None
-    )  # end after this time at the latest, and the schedule with it: not reproducible
-
-    @model_validator(mode="after")
-    def _whole(self) -> Self:
-        if self.batch % self.echo:
-            raise ValueError(f"batch ({self.batch}) must be a multiple of echo ({self.echo})")
-        return self
-
-    @property
-    def test_sets(self) -> list[str]:
-        """The benchmarks that it is tested on."""
-        return [*self.benchmarks, *self.tests]
 
 
 class EvaluateSettings(Section):
@@ -169,6 +82,6 @@ class EvaluateSettings(Section):
 class GateSettings(Section):
     """What a challenger must reach to become champion."""
 
-    max_mse_ratio: Annotated[float, Field(gt=0)]  # harmonized ÷ composite MSE on every benchmark
-    min_gain: float  # relative MSE gain over the champion, lower bound of a paired bootstrap
-    slice_tolerance: Annotated[float, Field(ge=0)]  # relative MSE loss allowed in any slice
+    max_ratio: Annotated[float, Field(gt=0)]  # error ÷ that of doing nothing (or of a constant answer), on every benchmark
+    min_gain: float  # relative gain over the champion, lower bound of a paired bootstrap
+    slice_tolerance: Annotated[float, Field(ge=0)]  # relative loss allowed in any slice of foreground size
