@@ -13,7 +13,8 @@ from PIL import Image
 
 from retouch.files import atomic_file, atomic_folder, digest
 from retouch.images import contact_sheet, encode
-from retouch.reporting import charts, papers, sheets, tables
+from retouch.reporting import charts, papers, sheets
+from retouch.reporting import results as tables
 from retouch.reporting.figures import figures
 from retouch.reporting.look import halves
 from retouch.reporting.papers.measured import Measured
@@ -73,7 +74,7 @@ def report(
 
 def _template() -> Any:
     environment = Environment(
-        loader=PackageLoader("retouch.evaluation", "."), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("retouch.reporting", "."), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     return environment.get_template("report.html.j2")
 
