@@ -5,7 +5,7 @@ RUN python -m venv /opt/retouch && /opt/retouch/bin/pip install --no-cache-dir u
 WORKDIR /src
 COPY requirements.lock ./
 RUN /opt/retouch/bin/uv pip sync --no-cache --python /opt/retouch/bin/python requirements.lock
-COPY pyproject.toml README.md ./
+COPY pyproject.toml README.md LICENSE ./
 COPY src ./src
 RUN /opt/retouch/bin/uv pip install --no-cache --no-deps --python /opt/retouch/bin/python .
 
