@@ -44,7 +44,7 @@ class AugmentationSettings(Section):
     clean_probability: Probability  # of showing the target in place of the composite: there is then nothing to correct
     label_jitter: Annotated[
         float, Field(ge=0)
-    ]  # px by which label maps are warped, as a scene parser's edges lie off the true ones
+    ]  # px by which label maps are warped: a scene parser's edges are off too
 
 
 class HarmonizationSettings(ModelSettings):

@@ -2,7 +2,6 @@
 
 import logging
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,16 +19,18 @@ class Lpips(nn.Module):
 
     def __init__(self, network: Any) -> None:
         super().__init__()
+        self._last: tuple[Tensor, list[Tensor]] | None = None
         self.network = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
-    def forward(self, first: Tensor, second: Tensor) -> Tensor:
+    def forward(self, image: Tensor, target: Tensor) -> Tensor:
         """The distance of each pair."""
-        return self.distances([first], second)[0]
+        return self._distance(self._features(image), self._features_of_target(target))
 
-    def distances(self, pictures: Sequence[Tensor], real: Tensor) -> list[Tensor]:
-        """The distance of each of several versions from the same pictures, whose features are computed once."""
-        wanted = self._features(real)
-        return [self._distance(self._features(version), wanted) for version in pictures]
+    def _features_of_target(self, target: Tensor) -> list[Tensor]:
+        # several versions of the same pictures are measured one after another: what they are compared with is computed once
+        if self._last is None or self._last[0] is not target or target.requires_grad:
+            self._last = target, self._features(target)
+        return self._last[1]
 
     def _features(self, pictures: Tensor) -> list[Tensor]:
         scaled = self.network.scaling_layer((2 * pictures - 1).contiguous(memory_format=torch.channels_last))

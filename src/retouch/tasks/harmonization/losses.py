@@ -5,33 +5,34 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from retouch.models.base import IMAGENET_STD, Result
+from retouch.models.base import IMAGENET_STD
+from retouch.models.harmonizer import Prediction
 from retouch.settings import LossSettings
 from retouch.synthesis import SampleBatch
 
-SLIGHT = 0.002  # added to the composite's MSE, 130 in codes: below, a change is hard to see in any case
+MSE_FLOOR = 0.002  # added to the composite's MSE (130 in codes²): a smaller change is hard to see
 Distance = Callable[[Tensor, Tensor], Tensor]
 
 
-def charbonnier(image: Tensor, real: Tensor, epsilon: float) -> Tensor:
+def charbonnier(image: Tensor, target: Tensor, epsilon: float) -> Tensor:
     """Sg-MMH equation 3, mean over all values: √(d² + ε²) − ε.
 
     Subtracting ε changes no gradient and makes a perfect picture 0. A small ε is an absolute error, whose best guess is
     the median; well below ε it is a squared one.
     """
-    return (((image - real).square() + epsilon**2).sqrt() - epsilon).mean()
+    return (((image - target).square() + epsilon**2).sqrt() - epsilon).mean()
 
 
-def foreground_mse(image: Tensor, real: Tensor, mask: Tensor, min_area: float) -> Tensor:
+def foreground_mse(image: Tensor, target: Tensor, mask: Tensor, min_area: float) -> Tensor:
     """FN-MSE, iDIH equation 2: squared error of the whole picture over its foreground area (at least `min_area` px).
 
     `mask` is N×1×H×W. The mean over the batch.
     """
     area = mask.sum(dim=(1, 2, 3)).clamp_min(min_area)
-    return ((image - real).square().sum(dim=(1, 2, 3)) / area).mean()
+    return ((image - target).square().sum(dim=(1, 2, 3)) / area).mean()
 
 
-def reconstruction(settings: LossSettings, image: Tensor, real: Tensor, mask: Tensor) -> Tensor:
+def reconstruction(settings: LossSettings, image: Tensor, target: Tensor, mask: Tensor) -> Tensor:
     """The loss named by the settings, without the perceptual term.
 
     `normalisation: reference` measures MSE and FN-MSE as iDIH's authors' code does: in units of ImageNet's deviations, and
@@ -42,25 +43,25 @@ def reconstruction(settings: LossSettings, image: Tensor, real: Tensor, mask: Te
     reference = settings.normalisation == "reference"
     if reference:
         deviation = torch.tensor(IMAGENET_STD, device=image.device).view(1, 3, 1, 1)
-        image, real = image / deviation, real / deviation
+        image, target = image / deviation, target / deviation
     if settings.reconstruction == "fn-mse":
-        return foreground_mse(image, real, mask, settings.min_area) / (3 if reference else 1)
-    return torch.nn.functional.mse_loss(image, real)
+        return foreground_mse(image, target, mask, settings.min_area) / (3 if reference else 1)
+    return torch.nn.functional.mse_loss(image, target)
 
 
-def relative_mse(image: Tensor, real: Tensor, composite: Tensor) -> Tensor:
+def relative_mse(image: Tensor, target: Tensor, composite: Tensor) -> Tensor:
     """The squared error of each picture over its composite's, the mean over the batch.
 
     Slight changes count as much as strong ones, and on a picture that had none every change costs most.
     """
-    before = (composite - real).square().mean(dim=(1, 2, 3))
-    return ((image - real).square().mean(dim=(1, 2, 3)) / (before + SLIGHT)).mean()
+    before = (composite - target).square().mean(dim=(1, 2, 3))
+    return ((image - target).square().mean(dim=(1, 2, 3)) / (before + MSE_FLOOR)).mean()
 
 
-def found_mask(found: Tensor, mask: Tensor) -> Tensor:
-    """Cross entropy of a mask in [0, 1] that a network found and the true one, N×1×H×W each."""
-    found = found.float().clamp(1e-6, 1 - 1e-6)
-    return -(mask * found.log() + (1 - mask) * (1 - found).log()).mean()
+def mask_cross_entropy(predicted: Tensor, mask: Tensor) -> Tensor:
+    """Cross entropy of a predicted mask in [0, 1] and the true one, N×1×H×W each; in float32, whatever the precision."""
+    predicted = predicted.float().clamp(1e-6, 1 - 1e-6)
+    return -(mask * predicted.log() + (1 - mask) * (1 - predicted).log()).mean()
 
 
 def total_variation(values: Tensor) -> Tensor:
@@ -70,25 +71,21 @@ def total_variation(values: Tensor) -> Tensor:
 
 def objective(
     settings: LossSettings,
-    result: Result,
-    composed: SampleBatch,
+    prediction: Prediction,
+    samples: SampleBatch,
     perceptual: Distance | None = None,
-    neutral: Tensor | None = None,
 ) -> Tensor:
-    """Equation 7 of Sg-MMH without its adversarial term: reconstruction, and the weighted rest.
-
-    `neutral` holds the operator masks that change nothing, of networks that predict such.
-    """
-    real, mask = composed.target, composed.mask
-    loss = reconstruction(settings, result.image, real, mask)
+    """Equation 7 of Sg-MMH without its adversarial term: reconstruction, and the weighted rest."""
+    image, target, mask = prediction.image, samples.target, samples.mask
+    loss = reconstruction(settings, image, target, mask)
     if settings.relative:
-        loss = loss + settings.relative * relative_mse(result.image, real, composed.input)
+        loss = loss + settings.relative * relative_mse(image, target, samples.input)
     if perceptual is not None:
-        loss = loss + settings.perceptual * perceptual(result.image, real).mean()
-    if settings.mask and result.mask is not None:
-        loss = loss + settings.mask * found_mask(result.mask, mask)
-    if result.operator_masks is not None and neutral is not None:
-        deviation = result.operator_masks - neutral
+        loss = loss + settings.perceptual * perceptual(image, target).mean()
+    if settings.mask and prediction.mask is not None:
+        loss = loss + settings.mask * mask_cross_entropy(prediction.mask, mask)
+    if prediction.operator_masks is not None and prediction.neutral is not None:
+        deviation = prediction.operator_masks - prediction.neutral
         if settings.sparsity:
             loss = loss + settings.sparsity * deviation.abs().mean()
         if settings.smoothness:

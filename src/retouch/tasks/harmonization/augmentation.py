@@ -1,0 +1,105 @@
+"""Random crops, mirroring and warped label maps of a batch of composites, on its device (iDIH §4.2).
+
+Random numbers are drawn for the global batch, of which a process takes its share: several processes see what one would see.
+"""
+
+import math
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F
+from torch import Generator, Tensor
+
+from retouch.settings.harmonization import AugmentationSettings
+from retouch.synthesis import SampleBatch
+from retouch.tasks.base import Share
+
+ASPECT = 4 / 3  # of a crop, at most: RandomResizedCrop's usual range
+TRIES = 8  # crops drawn a picture, of which the first with some foreground is taken
+WARPED, WAVES = 0.8, 10  # share of label maps that are warped, and how many random displacements across the picture
+MIN_FOREGROUND = 1.0  # px: a crop with less has none
+WHOLE = Share()
+
+
+def augment(batch: SampleBatch, settings: AugmentationSettings, seed: int, share: Share = WHOLE) -> SampleBatch:
+    """Crop each composite to a random box, stretch it back to its size, mirror every other one, and warp label maps.
+
+    Input, target and mask move together, bilinear: masks become soft at their edges, as in the authors' code; `regions` and
+    `labels` follow by the nearest pixel. A crop without foreground is drawn again, but for a share `keep_empty`.
+    """
+    count, height, width = len(batch), *batch.input.shape[-2:]
+    generator = torch.Generator().manual_seed(seed)
+    scale, shift = torch.ones(count, 2), torch.zeros(count, 2)
+    if settings.crop < 1:
+        scale, shift = _boxes(batch.mask, settings, generator, share)
+    if settings.flip:
+        scale[:, 0] *= 1 - 2 * share.of(torch.randint(2, (count * share.world,), generator=generator))
+    grid = F.affine_grid(torch.cat([torch.diag_embed(scale), shift[:, :, None]], dim=2), [count, 1, height, width], False)
+    if bool((scale != 1).any()):
+        planes = torch.cat([batch.input, batch.target, batch.mask], dim=1)
+        image, target, mask = _sample(planes, grid, "bilinear").split([3, 3, 1], dim=1)
+        batch = replace(batch, input=image, target=target, mask=mask, regions=_nearest(batch.regions, grid))
+    elif not settings.label_jitter:
+        return batch
+    if batch.labels is None:
+        return batch
+    return replace(batch, labels=_nearest(batch.labels, grid + _displacements(settings.label_jitter, grid, generator, share)))
+
+
+def _displacements(reach: float, grid: Tensor, generator: Generator, share: Share) -> Tensor:
+    """Smooth displacements of N×H×W×2 coordinates in [−1, 1]; of most pictures, each by up to `reach` px or so."""
+    count, height, width = grid.shape[:3]
+    total = count * share.world
+    amount = reach * torch.rand(total, 1, 1, 1, generator=generator)
+    amount = amount * (torch.rand(total, 1, 1, 1, generator=generator) < WARPED)
+    coarse = share.of(torch.randn(total, 2, WAVES, WAVES, generator=generator) * amount)
+    smooth = F.interpolate(coarse, (height, width), mode="bicubic", align_corners=False).permute(0, 2, 3, 1)
+    return smooth * 2 / torch.tensor([width, height])
+
+
+def replace_by_targets(
+    batch: SampleBatch, probability: float, seed: int, keep_mask: bool, share: Share = WHOLE
+) -> SampleBatch:
+    """Show the target in place of a composite with some probability; its mask is emptied unless it is kept."""
+    if not probability:
+        return batch
+    draws = torch.rand(len(batch) * share.world, generator=torch.Generator().manual_seed(seed ^ 1))
+    clean = (share.of(draws) < probability).to(batch.input.device)[:, None, None, None]
+    mask = batch.mask if keep_mask else batch.mask.where(~clean, 0)
+    return replace(batch, input=batch.target.where(clean, batch.input), mask=mask)
+
+
+def _sample(layers: Tensor, grid: Tensor, mode: str) -> Tensor:
+    return F.grid_sample(layers, grid.to(layers), mode=mode, padding_mode="border", align_corners=False)
+
+
+def _nearest(numbers: Tensor, grid: Tensor) -> Tensor:
+    """Whole numbers N×H×W."""
+    return _sample(numbers[:, None].float(), grid, "nearest")[:, 0].to(numbers.dtype)
+
+
+def _boxes(mask: Tensor, settings: AugmentationSettings, generator: Generator, share: Share) -> tuple[Tensor, Tensor]:
+    """Half sizes and centres (x, y) of one box a picture, in units where the picture is [−1, 1]²."""
+    count, total = len(mask), len(mask) * share.world
+    area = torch.empty(total, TRIES).uniform_(settings.crop, 1, generator=generator)
+    widest = (-area.log()).clamp_max(math.log(ASPECT))  # beyond, a side would be longer than the picture's
+    aspect = (widest * torch.empty(total, TRIES).uniform_(-1, 1, generator=generator)).exp()
+    scale = torch.stack([(area * aspect).sqrt(), (area / aspect).sqrt()], dim=2).clamp_max(1)
+    shift = (1 - scale) * torch.empty(total, TRIES, 2).uniform_(-1, 1, generator=generator)
+    scale, shift = share.of(scale), share.of(shift)
+    has_foreground = _foreground(mask.cpu(), scale, shift) >= MIN_FOREGROUND
+    first_try = share.of(torch.rand(total, generator=generator)) < settings.keep_empty
+    selected = torch.where(first_try, 0, has_foreground.int().argmax(1))
+    picture = torch.arange(count)
+    return scale[picture, selected], shift[picture, selected]
+
+
+def _foreground(mask: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """The foreground's area in px within each of N×K boxes, their edges rounded to pixels."""
+    height, width = mask.shape[-2:]
+    sums = F.pad(mask[:, 0].double().cumsum(1).cumsum(2), (1, 0, 1, 0))
+    size = torch.tensor([width, height])
+    left, top = (((shift - scale + 1) / 2) * size).round().long().unbind(2)
+    right, bottom = (((shift + scale + 1) / 2) * size).round().long().unbind(2)
+    picture = torch.arange(len(mask))[:, None]
+    return sums[picture, bottom, right] - sums[picture, top, right] - sums[picture, bottom, left] + sums[picture, top, left]
