@@ -42,6 +42,7 @@ METRICS = {
 """All on pictures at working size, rounded to 8 bits as they would be saved."""
 EXAMPLE_SIDE = 32  # px
 ERROR_GAIN = 4  # of the error's picture
+MASK_LIMIT = 0.3  # operator masks this far from changing nothing are shown in full colour
 
 
 class Harmonization(Task):
@@ -119,7 +120,7 @@ class Harmonization(Task):
         return "no weights: run `retouch weights`"
 
     def preview(self, samples: "SampleBatch", prediction: "Prediction") -> dict[str, "Tensor"]:
-        """Composite, prediction, target, error ×4, mask, and of these what the prediction has: mask, attention, change map."""
+        """Composite, prediction, target, error ×4, mask, and what the prediction has of: mask, attention, operator masks."""
         image = prediction.image.clamp(0, 1)
         pictures = {
             "composite": samples.input,
@@ -132,6 +133,12 @@ class Harmonization(Task):
             pictures["predicted mask"] = prediction.mask
         if prediction.attention is not None:
             pictures["attention"] = prediction.attention
+        layers = prediction.layers()
+        if layers is not None and prediction.operator_masks is not None and prediction.neutral is not None:
+            from retouch.tasks.pictures import diverging
+
+            deviation = prediction.operator_masks - prediction.neutral
+            pictures |= {name: diverging(deviation[:, k], MASK_LIMIT) for k, name in enumerate(layers.names)}
         return pictures
 
     def inputs(self, model: "Model") -> tuple[Port, ...]:

@@ -1,0 +1,35 @@
+"""The picture grid of a model: what went in, what came out, what it should be, and what the prediction shows of itself."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from retouch.images import contact_sheet, to_uint8
+from retouch.models.base import Model
+from retouch.store import Samples
+from retouch.tasks.base import Task
+
+CELL = 128  # px
+
+
+@torch.inference_mode()
+def grid(task: Task, model: Model, table: pd.DataFrame, sets: dict[str, Path], rows: int) -> np.ndarray:
+    """A contact sheet of the task's previews, `rows` rows a benchmark from the best sample to the worst by the primary metric.
+
+    Best is where the prediction is most better than the reference. `table` is what `measure` gives of all `sets`.
+    """
+    model.eval()
+    cells = []
+    for benchmark, path in sets.items():
+        store = Samples(path)
+        part = table[table["benchmark"] == benchmark].reset_index(drop=True)
+        prediction, reference = (part[f"{side}_{task.primary}"] for side in ("prediction", "reference"))
+        above, below = (reference, prediction) if task.primary_metric.higher_is_better else (prediction, reference)
+        ordered = (above / below.clip(lower=1e-6)).sort_values(kind="stable").index
+        for place in np.unique(np.linspace(0, len(ordered) - 1, min(rows, len(ordered))).round().astype(int)):
+            samples = task.collate([store[int(ordered[place])]])
+            pictures = task.preview(samples, model(task.model_input(samples)))
+            cells.append([np.asarray(to_uint8(picture)[0]) for picture in pictures.values()])
+    return contact_sheet(cells, cell=CELL)
