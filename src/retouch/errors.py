@@ -5,7 +5,7 @@ The command line prints them in one line and exits 2; anything else that escapes
 
 
 class RetouchError(Exception):
-    """Something the user can mend; the message names the file or key and the remedy."""
+    """Something the user can fix; the message names the file or key and the remedy."""
 
 
 class SettingsError(RetouchError):
@@ -17,11 +17,11 @@ class SourceError(RetouchError):
 
 
 class StoreError(RetouchError):
-    """A packed file of scenes or composites is missing, damaged or of another schema."""
+    """A packed file of scenes or samples is missing, damaged or of another schema."""
 
 
 class GateError(RetouchError):
-    """The data gate found rows that must not be trained on."""
+    """Rows of the data must not be trained on, says the data gate."""
 
 
 class WeightsError(RetouchError):
@@ -29,7 +29,7 @@ class WeightsError(RetouchError):
 
 
 class TrackingError(RetouchError):
-    """The MLflow server or registry cannot be reached or does not hold what was asked for."""
+    """The MLflow server or registry cannot be reached or lacks what was asked for."""
 
 
 class BusyError(RetouchError):

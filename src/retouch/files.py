@@ -1,4 +1,4 @@
-"""Files that are either whole or not there: temporary name, then rename; digests of files and of plain data."""
+"""Files that are either complete or absent (temporary name, then rename); digests of files and of plain data."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ def _partial(path: Path) -> Path:
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; it becomes `path` when the block ends well, and vanishes otherwise."""
+    """Yield a temporary path beside `path`; it becomes `path` when the block succeeds, and is removed otherwise."""
     partial = _partial(path)
     try:
         yield partial
@@ -30,7 +30,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty temporary folder beside `path`; it replaces `path` when the block ends well."""
+    """Yield an empty temporary folder beside `path`; it replaces `path` when the block succeeds."""
     partial = _partial(path)
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
@@ -44,7 +44,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as sorted, indented JSON, so that equal values make equal files."""
+    """Write `value` as sorted, indented JSON, so that equal values give equal files."""
     with atomic_file(path) as partial:
         partial.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n")
 

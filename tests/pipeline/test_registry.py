@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,6 +33,11 @@ PICTURES = 40
 SIZE = 32
 
 
+def client() -> Any:
+    with tracking.connect() as store:
+        return store
+
+
 @pytest.fixture(scope="module")
 def initialised(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite store with its tables, made once: MLflow's migrations take seconds."""
@@ -39,7 +45,7 @@ def initialised(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         (folder / "params.yaml").touch()
-        tracking.client()
+        client()
     return folder / "mlflow.db"
 
 
@@ -106,7 +112,7 @@ def measure(name: str, error: float, seed: int = 0) -> None:
 
 
 def version_count(name: str) -> int:
-    return len(tracking.client().search_model_versions(f"name = '{name}'"))
+    return len(client().search_model_versions(f"name = '{name}'"))
 
 
 def test_registering_is_idempotent_and_its_file_is_deterministic(project: Settings):
@@ -120,29 +126,29 @@ def test_registering_is_idempotent_and_its_file_is_deterministic(project: Settin
     assert described["model_sha256"] == sha256_file(model)
     assert [entry["name"] for entry in described["signature"]["inputs"]] == ["image", "mask"]
     assert any(line.startswith("torch==") for line in described["requirements"])
-    version = aliased(tracking.client(), "idih", CHALLENGER)
+    version = aliased(client(), "idih", CHALLENGER)
     assert version.tags["data_md5"] == "0123456789abcdef.dir"
     assert version.tags["training_digest"] == "idih-1"
     assert {"params_digest", "test_set_sha256", "mse_ratio", "model_sha256"} <= version.tags.keys()
-    assert aliased(tracking.client(), "idih", CHAMPION) is None
+    assert aliased(client(), "idih", CHAMPION) is None
 
 
 def test_the_run_of_the_training_is_used_and_a_missing_one_is_filled_in(project: Settings):
     train("idih", 1, 0.5)
-    known = tracking.run("idih", "idih-1", {"lr": 1})
+    known = tracking.start_run("idih", "idih-1", {"lr": 1})
     assert ensure(project, "idih").run_id == known
     train("idih", 2, 0.5)
-    filled = tracking.client().get_run(ensure(project, "idih").run_id)
+    filled = client().get_run(ensure(project, "idih").run_id)
     assert filled.data.tags["backfilled"] == "true"
     assert filled.info.run_id != known
-    curve = tracking.client().get_metric_history(filled.info.run_id, "loss")
+    curve = client().get_metric_history(filled.info.run_id, "loss")
     assert [(point.step, point.value) for point in curve] == [(1, 0.5), (2, 0.4)]
 
 
 def test_the_package_holds_no_pickle_and_its_own_code_suffices(project: Settings, tmp_path: Path):
     model = train("sgmmh-om", 3, 0.5)
     register(project, "sgmmh-om")
-    version = aliased(tracking.client(), "sgmmh-om", CHALLENGER)
+    version = aliased(client(), "sgmmh-om", CHALLENGER)
     from mlflow.artifacts import download_artifacts
 
     package = Path(download_artifacts(f"models:/sgmmh-om/{version.version}", tracking_uri=tracking.uri()))
@@ -207,7 +213,7 @@ def test_the_gate_lets_better_models_through_and_no_worse_one(project: Settings)
     train("idih", 4, 0.3)
     better = promote(project, "idih")
     assert (better.state, better.champion) == ("promoted", 4)
-    tags = tracking.client().get_model_version("idih", "4").tags
+    tags = client().get_model_version("idih", "4").tags
     assert tags["promoted_from"] == "1"
     assert json.loads(tags["verdict"])["decision"] == "promote"
     assert json.loads(tags["verdict"])["champion"] == 1
@@ -216,11 +222,11 @@ def test_the_gate_lets_better_models_through_and_no_worse_one(project: Settings)
 def test_a_champion_of_older_test_sets_is_measured_again(project: Settings):
     train("idih", 1, 0.01)  # said to be near perfect, on the old test sets
     assert promote(project, "idih").state == "promoted"
-    before = tracking.client().get_model_version("idih", "1").tags
+    before = client().get_model_version("idih", "1").tags
     freeze(seed=5)
     train("idih", 2, 0.001)
     outcome = promote(project, "idih")
-    after = tracking.client().get_model_version("idih", "1").tags
+    after = client().get_model_version("idih", "1").tags
     assert after["test_set_sha256"] != before["test_set_sha256"]
     assert float(after["mse_ratio"]) > 0.02  # an untrained network is nothing like what was said
     assert outcome.state == "promoted"
@@ -241,7 +247,7 @@ def test_figures_of_other_weights_or_a_missing_file_are_refused(project: Setting
 
 
 def test_the_product_follows_the_best_champion_and_rollback_goes_back(project: Settings):
-    store = tracking.client()
+    store = client()
     assert promote_product() is None
     for name, seed, error in (("idih", 1, 0.6), ("sgmmh-om", 2, 0.7)):
         train(name, seed, error)
@@ -281,13 +287,13 @@ def test_the_champion_is_not_moved_under_someone_else(project: Settings, monkeyp
     judge = promotion.decide
 
     def meanwhile(*arguments: object, **more: object):
-        tracking.client().delete_registered_model_alias("idih", CHAMPION)
+        client().delete_registered_model_alias("idih", CHAMPION)
         return judge(*arguments, **more)
 
     monkeypatch.setattr(promotion, "decide", meanwhile)
     with pytest.raises(TrackingError, match="moved from version 1 to none"):
         promote(project, "idih")
-    assert aliased(tracking.client(), "idih") is None
+    assert aliased(client(), "idih") is None
 
 
 def test_status_says_what_serves_and_is_json(project: Settings):

@@ -32,8 +32,7 @@ def load(model: str) -> LoadedModel:
             f"there is no registry {database}: work in the project's folder, name a registry by MLFLOW_TRACKING_URI, "
             f"or give a network, --model FILE{SUFFIX}"
         )
-    store = tracking.client()
-    with tracking.translated():
+    with tracking.connect() as store:
         version = aliased(store, model)
         if version is None:
             what = "has no champion" if registered(store, model) else "is not registered"

@@ -39,8 +39,7 @@ def promote(settings: Settings, name: str) -> Outcome:
     with its run. Raises TrackingError, also when someone else moves the champion meanwhile.
     """
     registered = ensure(settings, name)
-    store = tracking.client()
-    with tracking.translated():
+    with tracking.connect() as store:
         candidate = store.get_model_version(name, str(registered.version))
         champion = aliased(store, name)
         measured = _measured(settings, candidate, registered, Made.of(name).per_image)
@@ -58,8 +57,8 @@ def promote(settings: Settings, name: str) -> Outcome:
 
 def promote_product(test_set: str | None = None) -> int | None:
     """After the models: point `harmonizer` at the best champion; its version, or None while nothing was promoted."""
-    with tracking.translated():
-        return refresh(tracking.client(), test_set)
+    with tracking.connect() as store:
+        return refresh(store, test_set)
 
 
 def _measured(settings: Settings, version: Any, registered: Registered, table: Path | str) -> Measurement:

@@ -84,13 +84,12 @@ def register(settings: Settings, name: str) -> Path:
 def ensure(settings: Settings, name: str) -> Registered:
     """The version of the weights in artifacts/`name`, registered now if it was not."""
     made, loaded = _load(settings, name)
-    store = tracking.client()
     sha256 = sha256_file(made.model)
     test_set = digest(summary(made.report, sha256)["test_sets"])
-    with tracking.translated():
+    with tracking.connect() as store:
         version = _find(store, name, sha256)
         if version is None:
-            run_id = tracking.find(loaded.metadata["digest"]) or _backfill(settings, name, made, loaded)
+            run_id = tracking.find_run(loaded.metadata["digest"]) or _backfill(settings, name, made, loaded)
             figures = metrics(settings, made, test_set)
             tags = tracking.lineage() | {
                 "model_sha256": sha256,
@@ -169,20 +168,21 @@ def _create(
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
     # a local registry would look `models:/<id>` up in the process-wide default store, which may be another one
-    source = f"models:/{logged.model_id}" if tracking.remote() else logged.artifact_location
+    source = f"models:/{logged.model_id}" if tracking.is_remote() else logged.artifact_location
     return store.create_model_version(name, source, run_id, tags=tags, model_id=logged.model_id)
 
 
 def _backfill(settings: Settings, name: str, made: Made, loaded: LoadedModel) -> str:
     """A run for weights that this store did not see trained: restored from a cache, or brought from another machine."""
     params = {"seed": settings.seed, **settings.model(name).model_dump(mode="json")}
-    run_id = tracking.run(name, loaded.metadata["digest"], params)
-    tracking.client().set_tag(run_id, "backfilled", "true")
+    run_id = tracking.start_run(name, loaded.metadata["digest"], params)
+    with tracking.connect() as store:
+        store.set_tag(run_id, "backfilled", "true")
     with made.curves.open() as file:
         for row in csv.DictReader(file):
             step = int(float(row.get("step") or 0))
             values = {key: float(value) for key, value in row.items() if key != "step" and value}
             if values:
                 tracking.log_metrics(run_id, values, step)
-    tracking.finish(run_id)
+    tracking.finish_run(run_id)
     return run_id

@@ -24,8 +24,7 @@ def rollback(name: str, reason: str) -> Rollback:
     Where `harmonizer` serves the withdrawn weights it changes too, to the best of the champions that are left.
     Raises TrackingError when there is no champion before.
     """
-    store = tracking.client()
-    with tracking.translated():
+    with tracking.connect() as store:
         restored, withdrawn = uncrown(store, name, reason)
         if name == PRODUCT:
             return Rollback(name, restored, withdrawn, restored)

@@ -20,8 +20,7 @@ def status() -> dict[str, Any]:
 
     Each is a version with its figures and lineage; what is not known is None. Raises TrackingError.
     """
-    store = tracking.client()
-    with tracking.translated():
+    with tracking.connect() as store:
         models: dict[str, dict[str, Any]] = {}
         for model in store.search_registered_models(max_results=1000):
             aliases = store.get_registered_model(model.name).aliases
