@@ -60,7 +60,7 @@ def evaluate(
 
 def _log(summary: dict[str, Any], folder: Path) -> None:
     try:
-        run = tracking.find(summary["digest"])
+        run = tracking.find_run(summary["digest"])
         if run is None:
             return
         for name, part in summary["benchmarks"].items():
