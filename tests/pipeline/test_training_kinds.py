@@ -16,9 +16,9 @@ from retouch.settings import Settings, parse
 from retouch.sources import get
 from retouch.store import Scenes
 from retouch.tasks.perceptual import available
-from retouch.training import module, schedule
+from retouch.training import loop, schedule
 from retouch.training.data import Mixture
-from retouch.training.fit import train
+from retouch.training.loop import train
 
 ROOT = Path.cwd()
 PARAMS = Path("params/sample.yaml").read_text()
@@ -48,15 +48,15 @@ def folder(tmp_path_factory) -> Path:
 
 def test_all_kinds_in_one_mixture(folder):
     kinds = settings(benchmarks=["hscene", "hlip", "icolor", "luminance", "adjust"])
-    learned = {benchmark for benchmark, _ in Mixture(Scenes(Path("scenes/scenes.arrow")), kinds, kinds.models["m"]).learn}
-    assert learned == set(kinds.models["m"].benchmarks)
+    benchmarks = {benchmark for benchmark, _ in Mixture(Scenes(Path("scenes/scenes.arrow")), kinds, kinds.models["m"]).training}
+    assert benchmarks == set(kinds.models["m"].benchmarks)
     model = load(train(kinds, "m"))
     assert model.metadata["steps"] == "3"
     assert all(torch.isfinite(tensor).all() for tensor in model.module.state_dict().values())
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.1])
-def test_a_pretrained_trunk_learns_at_its_own_rate(folder, tmp_path, rate):
+def test_a_pretrained_encoder_learns_at_its_own_rate(folder, tmp_path, rate):
     options = {"depth": 3, "width": 4}
     torch.manual_seed(1)
     before = create("idih-lite0", **options)
@@ -64,7 +64,7 @@ def test_a_pretrained_trunk_learns_at_its_own_rate(folder, tmp_path, rate):
     save_file(before.state_dict(), path)
     initial = {"weights": str(path), "sha256": sha256_file(path)}
     chosen = settings(
-        architecture="idih-lite0", options=options, initial=initial, benchmarks=["hscene"], backbone_rate=rate, ema=0
+        architecture="idih-lite0", options=options, initial=initial, benchmarks=["hscene"], encoder_rate=rate, ema=0
     )
     after = load(train(chosen, "m")).module
     learning_rate = chosen.models["m"].learning_rate
@@ -74,18 +74,18 @@ def test_a_pretrained_trunk_learns_at_its_own_rate(folder, tmp_path, rate):
 
     assert moved(before.to_rgb.parameters(), after.to_rgb.parameters()) > 0.5 * learning_rate
     # Adam moves a weight by about the rate each step
-    assert moved(before.backbone_parameters(), after.backbone_parameters()) <= 3.5 * rate * learning_rate
-    assert (moved(before.backbone_parameters(), after.backbone_parameters()) > 0) == (rate > 0)
+    assert moved(before.encoder_parameters(), after.encoder_parameters()) <= 3.5 * rate * learning_rate
+    assert (moved(before.encoder_parameters(), after.encoder_parameters()) > 0) == (rate > 0)
 
 
 def test_a_schedule_ends_with_the_time_that_is_allowed(folder, monkeypatch):
     positions = []
 
-    def noted(model, position):
+    def recorded(model, position):
         positions.append(position)
         return schedule.learning_rate(model, position)
 
-    monkeypatch.setattr(module, "learning_rate", noted)
+    monkeypatch.setattr(loop, "learning_rate", recorded)
     model = load(train(settings(benchmarks=["hscene"], minutes=0.05, steps=100_000), "m"))
     assert int(model.metadata["steps"]) == len(positions) < 10_000
     assert positions == sorted(positions)
@@ -99,7 +99,7 @@ def losses(chosen: Settings) -> list[float]:
 
 def test_a_second_phase_begins_where_training_without_it_ends(folder):
     second = {"weight": 0.005, "width": 4, "begin": 0.5, "learning_rate": 1e-4, "milestones": [0.5]}
-    om = {"architecture": "sgmmh-om", "benchmarks": ["hscene"], "milestones": [0.5]}
+    om = {"family": "multi_mask", "architecture": "sgmmh-om", "benchmarks": ["hscene"], "milestones": [0.5]}
     first, both = losses(settings(**om, steps=4)), losses(settings(**om, steps=8, adversarial=second))
     assert both[:4] == first
     assert min(both[4:]) > 0.5 > max(first)  # the discriminator's share: 0.69 as long as it can tell nothing

@@ -17,20 +17,21 @@ from retouch.errors import SourceError
 from retouch.settings import parse
 from retouch.store import Scenes
 from retouch.training.checkpoint import Checkpoints
-from retouch.training.data import ECHO_STEPS, Mixture, Steps, parts
+from retouch.tasks.base import Share
+from retouch.training.data import ECHO_INTERVAL, Mixture, StepData, parts_of
 
 STEPS = 24
 CODE = """
 import sys, time
 from pathlib import Path
 from retouch.settings import load
-from retouch.training import checkpoint, fit
+from retouch.training import checkpoint, loop
 slow, save = float(sys.argv[1]), checkpoint.Checkpoints.save
 def slowly(self, step, state):
     save(self, step, state)
     time.sleep(slow)
 checkpoint.Checkpoints.save = slowly
-fit.train(load(), "sgmmh-om")
+loop.train(load(), "sgmmh-om")
 """
 
 
@@ -41,7 +42,7 @@ def settings_dict(path: Path = Path("params/sample.yaml")) -> dict:
     raw["models"]["sgmmh-om"] |= {
         "steps": STEPS,
         "batch": 4,
-        "echo": 2,
+        "data_echoing_factor": 2,
         "options": {"depth": 6, "width": 4},
         "benchmarks": ["hscene", "hlip"],
         "adversarial": {"weight": 0.005, "width": 4, "begin": 0.25, "learning_rate": 2.0e-4, "milestones": [0.5]},
@@ -108,17 +109,17 @@ def test_batches_depend_on_their_step_alone_and_see_every_scene_once_an_epoch(sc
     settings = parse(settings_dict())
     store = Scenes(scenes)
     mixture = Mixture(store, settings, settings.models["sgmmh-om"])
-    learn, watch = mixture.learn, mixture.watch
-    assert {name for name, _ in learn} == {"hscene", "hlip"}
-    assert not {entry.photo for _, entry in learn} & {entry.photo for _, entry in watch}
-    assert all(store[entry.index]["split"] == "train" for _, entry in learn + watch)
-    steps = Steps(mixture, 4, seed=7)
-    assert steps.choices(11) == Steps(mixture, 4, seed=7).choices(11)
-    assert steps.choices(11) != Steps(mixture, 4, seed=8).choices(11)
-    seen = [choice for step in range(len(learn)) for choice in steps.choices(step)]
-    assert {choice: seen.count(choice) for choice in seen} == dict.fromkeys(learn, 4)
-    shares = [Steps(mixture, 4, 7, rank, 2).choices(3) for rank in (0, 1)]
-    assert set(shares[0] + shares[1]) == set(steps.choices(3))
+    training, validation = mixture.training, mixture.validation
+    assert {name for name, _ in training} == {"hscene", "hlip"}
+    assert not {entry.photo for _, entry in training} & {entry.photo for _, entry in validation}
+    assert all(store[entry.index]["split"] == "train" for _, entry in training + validation)
+    steps = StepData(mixture, 4, seed=7)
+    assert steps.scenes(11) == StepData(mixture, 4, seed=7).scenes(11)
+    assert steps.scenes(11) != StepData(mixture, 4, seed=8).scenes(11)
+    seen = [choice for step in range(len(training)) for choice in steps.scenes(step)]
+    assert {choice: seen.count(choice) for choice in seen} == dict.fromkeys(training, 4)
+    shares = [StepData(mixture, 4, 7, Share(rank, 2)).scenes(3) for rank in (0, 1)]
+    assert set(shares[0] + shares[1]) == set(steps.scenes(3))
     made = mixture.make(steps[3]["loaded"][3], torch.device("cpu"))
     assert made.input.shape == (4, 3, 32, 32)
     again = mixture.make(steps[3]["loaded"][3], torch.device("cpu"))
@@ -128,18 +129,18 @@ def test_batches_depend_on_their_step_alone_and_see_every_scene_once_an_epoch(sc
 def test_an_echo_shows_each_composite_so_many_times_wherever_training_begins(scenes):
     settings = parse(settings_dict())
     mixture = Mixture(Scenes(scenes), settings, settings.models["sgmmh-om"])
-    shown = [parts(step, 4) for step in range(200)]
+    shown = [parts_of(step, 4) for step in range(200)]
     assert {sum(part in numbers for numbers in shown) for part in range(64, 200)} == {4}
     for first in (0, 5):
-        steps = Steps(mixture, 8, seed=7, echo=4, first=first)
-        held: dict[int, list] = {}
+        steps = StepData(mixture, 8, seed=7, echoing_factor=4, first=first)
+        loaded_parts: dict[int, list] = {}
         for step in range(first, first + 60):
             loaded = steps[step]["loaded"]
-            assert not set(loaded) & set(held)  # none is made twice
-            held |= loaded
-            assert set(parts(step, 4)) <= set(held)
-            assert sum(len(steps.choices(part)) for part in parts(step, 4)) == 8
-        assert len(held) == 60 + 3 * ECHO_STEPS
+            assert not set(loaded) & set(loaded_parts)  # none is made twice
+            loaded_parts |= loaded
+            assert set(parts_of(step, 4)) <= set(loaded_parts)
+            assert sum(len(steps.scenes(part)) for part in parts_of(step, 4)) == 8
+        assert len(loaded_parts) == 60 + 3 * ECHO_INTERVAL
 
 
 def test_a_benchmark_without_labels_is_told(scenes):
@@ -154,7 +155,7 @@ def test_a_benchmark_without_labels_is_told(scenes):
 def test_the_last_two_states_are_kept_and_nothing_is_unpickled(tmp_path):
     states = Checkpoints(tmp_path / "states")
     for step in (1, 2, 3):
-        states.save(step, {"step": step, "module": {"w": torch.ones(2)}, "rows": [{"step": 1, "loss": 0.5}]})
+        states.save(step, {"step": step, "learner": {"w": torch.ones(2)}, "rows": [{"step": 1, "loss": 0.5}]})
     assert sorted(path.name for path in (tmp_path / "states").iterdir()) == ["00000002.pt", "00000003.pt"]
     assert states.latest()["step"] == 3
 

@@ -5,8 +5,8 @@ import pytest
 
 CODE = """
 import resource, sys
-from retouch.training.memory import keep_freed
-kept = keep_freed() if sys.argv[1] == "keep" else None
+from retouch.training.memory import keep_freed_memory
+kept = keep_freed_memory() if sys.argv[1] == "keep" else None
 bytearray(80_000_000)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(10):

@@ -1,8 +1,9 @@
 """What a task declares, so that everything after synthesis knows only the task and never the family of a network."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -87,7 +88,14 @@ class Task(ABC):
     reference_label: ClassVar[str]
     """How tables call the reference that a model must beat."""
     predictor: ClassVar[str]
-    """`module:function` of (network, inputs by port) → uint8 or float output, for serving."""
+    """(network, inputs by port) → output, for serving. Like all strings of this form it names `module:attribute`, which is
+    imported where it is used, so that a stage runs and depends on its own part of a task only."""
+    objective_class: ClassVar[str]
+    """A module of (model settings), see `objective`."""
+    augmentation: ClassVar[str]
+    """(samples, model settings, model, seed, share) → samples, see `augment`."""
+    measurer_class: ClassVar[str]
+    """A `Measurer` of (evaluate settings, folder of weights)."""
     baselines: ClassVar[Mapping[str, str]] = {}
     """Methods without training: names of `retouch.models`, and how tables call them. The reference itself is not listed."""
 
@@ -108,15 +116,15 @@ class Task(ABC):
 
     # Training --------------------------------------------------------------------------------------------------------
 
-    @abstractmethod
     def augment(
         self, samples: "SampleBatch", settings: ModelSettings, model: "Model", seed: int, share: Share
     ) -> "SampleBatch":
         """Samples as one step of training sees them; all that is random comes from `seed`, whatever the share."""
+        return resolve(self.augmentation)(samples, settings, model, seed, share)
 
-    @abstractmethod
     def objective(self, settings: ModelSettings) -> "nn.Module":
         """A module (prediction, samples, position in steps) → scalar loss. Parameters that require a gradient learn too."""
+        return resolve(self.objective_class)(settings)
 
     @abstractmethod
     def errors(self, prediction: Any, samples: "SampleBatch") -> tuple["Tensor", "Tensor"]:
@@ -124,9 +132,9 @@ class Task(ABC):
 
     # Evaluation ------------------------------------------------------------------------------------------------------
 
-    @abstractmethod
     def measurer(self, settings: EvaluateSettings, weights: Path) -> Measurer:
         """What computes the metrics."""
+        return resolve(self.measurer_class)(settings, weights)
 
     def missing_weights(self, settings: EvaluateSettings, weights: Path) -> str | None:
         """Which metric cannot be computed for want of pretrained weights, as a note for tables."""
@@ -157,5 +165,7 @@ class Task(ABC):
         return "default"
 
 
-Loss = Callable[..., "Tensor"]
-"""(prediction, samples) → scalar."""
+def resolve(entry: str) -> Any:
+    """The attribute that `module:attribute` names, imported now."""
+    module, _, attribute = entry.partition(":")
+    return getattr(import_module(module), attribute)

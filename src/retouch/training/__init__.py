@@ -1,1 +1,1 @@
-"""Training on scenes perturbed on the fly: losses, batches, checkpoints, and the loop."""
+"""Training on samples made on the fly: data by step, the loop, its schedule, checkpoints and progress."""

@@ -13,107 +13,115 @@ from retouch.errors import SourceError
 from retouch.settings import ModelSettings, Settings
 from retouch.store import Scenes
 from retouch.synthesis import SampleBatch
-from retouch.synthesis.benchmarks import Entry, Loaded, create
+from retouch.synthesis.benchmarks import BenchmarkEntry, RawBatch, create_samples
 from retouch.synthesis.recipe import sample_seed
+from retouch.synthesis.samples import concatenate
+from retouch.tasks.base import Share
 
-HOLD_OUT = 24  # photographs a benchmark
-HOLD_OUT_SHARE = 0.2
-ECHO_STEPS = 16  # between two steps that see the same composite
+VALIDATION_PHOTOS = 24  # a benchmark
+VALIDATION_SHARE = 0.2
+VALIDATION_BATCH = 16
+ECHO_INTERVAL = 16  # steps between two that see the same sample
 
-Choice = tuple[str, Entry]
+SceneChoice = tuple[str, BenchmarkEntry]
 """A benchmark's name, and a scene as it uses it."""
 
 
 class Mixture:
-    """The training benchmarks of one model: scenes to learn from, and a fixed few of the same split held out to watch.
+    """The training benchmarks of one model: scenes to learn from, and a fixed few of the same split for validation.
 
-    A photograph held out for one benchmark is held out for all. Raises SourceError when a benchmark has nothing to learn from.
+    A photograph that validates one benchmark is in no benchmark's training set. Raises SourceError when a benchmark has nothing
+    to learn from.
     """
 
     def __init__(self, scenes: Scenes, settings: Settings, model: ModelSettings) -> None:
-        self.benchmarks = {name: create(name, settings, scenes, "train") for name in model.benchmarks}
-        self.learn: list[Choice] = []
-        self.watch: list[Choice] = []
+        self.benchmarks = {name: create_samples(name, settings, scenes, "train") for name in model.benchmarks}
+        self.training: list[SceneChoice] = []
+        self.validation: list[SceneChoice] = []
         for name, benchmark in self.benchmarks.items():
             if not benchmark.entries:
                 raise SourceError(
                     f"benchmark {name} has no training scene of {', '.join(benchmark.settings.sources)} "
-                    f"with {benchmark.needs()}: choose other sources in synthesize.benchmarks, or set parse.parser"
+                    f"with {benchmark.requirement()}: choose other sources in synthesize.benchmarks, or set parse.parser"
                 )
-            held = _held_out(sorted({entry.photo for entry in benchmark.entries}), settings.seed)
-            self.learn += [(name, entry) for entry in benchmark.entries if entry.photo not in held]
-            self.watch += [(name, entry) for entry in benchmark.entries if entry.photo in held][:HOLD_OUT]
+            photos = _validation_photos(sorted({entry.photo for entry in benchmark.entries}), settings.seed)
+            self.training += [(name, entry) for entry in benchmark.entries if entry.photo not in photos]
+            self.validation += [(name, entry) for entry in benchmark.entries if entry.photo in photos][:VALIDATION_PHOTOS]
 
-    def load(self, chosen: Sequence[Choice], epoch: int) -> dict[str, Loaded]:
-        """What is needed to make these composites, by benchmark."""
+    def load(self, scenes: Sequence[SceneChoice], epoch: int) -> dict[str, RawBatch]:
+        """What is needed to make the samples of these scenes, by benchmark."""
         return {
             name: self.benchmarks[name].load([entry for _, entry in group], epoch)
-            for name, group in groupby(sorted(chosen, key=_benchmark), key=_benchmark)
+            for name, group in groupby(sorted(scenes, key=_benchmark), key=_benchmark)
         }
 
-    def make(self, loaded: dict[str, Loaded], device: torch.device) -> SampleBatch:
-        """The composites of all benchmarks in one batch, on `device`."""
-        return joined([self.benchmarks[name].make(part, device) for name, part in loaded.items()])
+    def make(self, loaded: dict[str, RawBatch], device: torch.device) -> SampleBatch:
+        """The samples of all benchmarks in one batch, on `device`."""
+        return concatenate([self.benchmarks[name].make(part, device) for name, part in loaded.items()])
+
+    def validation_batches(self) -> list[dict[str, RawBatch]]:
+        """What is needed to make the validation samples, batch by batch. Raises SourceError where there are none."""
+        if not self.validation:
+            raise SourceError("no photograph is left for validation: give five training photographs at least")
+        starts = range(0, len(self.validation), VALIDATION_BATCH)
+        return [self.load(self.validation[start : start + VALIDATION_BATCH], 0) for start in starts]
 
 
-def _benchmark(choice: Choice) -> str:
+def _benchmark(choice: SceneChoice) -> str:
     return choice[0]
 
 
-def _held_out(photos: list[str], seed: int) -> set[str]:
+def _validation_photos(photos: list[str], seed: int) -> set[str]:
     by_hash = sorted(photos, key=lambda photo: sample_seed(seed, f"hold out {photo}", 0))
-    return set(by_hash[: min(HOLD_OUT, int(HOLD_OUT_SHARE * len(photos)))])
+    return set(by_hash[: min(VALIDATION_PHOTOS, int(VALIDATION_SHARE * len(photos)))])
 
 
-def joined(batches: Sequence[SampleBatch]) -> SampleBatch:
-    """Batches one after another."""
-    if len(batches) == 1:
-        return batches[0]
-    composite, real, mask, regions = (
-        torch.cat([getattr(batch, name) for batch in batches]) for name in ("input", "target", "mask", "regions")
-    )
-    labels = [batch.labels for batch in batches if batch.labels is not None]
-    return SampleBatch(
-        composite,
-        real,
-        mask,
-        regions,
-        [recipe for batch in batches for recipe in batch.recipes],
-        torch.cat(labels) if len(labels) == len(batches) else None,
-    )
+def parts_of(step: int, echoing_factor: int) -> range:
+    """The numbers of the parts of a step's batch; `echoing_factor` steps see part p, the last of which is step p."""
+    return range(step, step + echoing_factor * ECHO_INTERVAL, ECHO_INTERVAL)
 
 
-def parts(step: int, echo: int) -> range:
-    """The numbers of the parts that a step's batch consists of; part p is seen by `echo` steps, the last of which is step p."""
-    return range(step, step + echo * ECHO_STEPS, ECHO_STEPS)
-
-
-class Steps(Dataset[dict[str, Any]]):
+class StepData(Dataset[dict[str, Any]]):
     """Item s is what is new in the batch of step s, by part. Each scene comes once an epoch, in an order of that epoch.
 
-    A batch consists of `echo` parts of `batch` ÷ `echo` scenes, all but one of them seen before: where composites take longer
-    to make than to learn from, each is shown several times, some steps apart (data echoing, Choi et al. 2019). A training that
-    begins at step `first` finds all parts of the steps that follow in its items. With several devices each takes its own share
-    of every part: `rank` of `world`.
+    A batch consists of `echoing_factor` parts of `batch` ÷ `echoing_factor` scenes, all but one of them seen before: where
+    samples take longer to make than to learn from, each is shown several times, some steps apart (data echoing, Choi et al.
+    2019). A training that begins at step `first` gets all parts of the steps that follow in its items. With several processes
+    each takes its own share of every part.
     """
 
     def __init__(
-        self, mixture: Mixture, batch: int, seed: int, rank: int = 0, world: int = 1, echo: int = 1, first: int = 0
+        self, mixture: Mixture, batch: int, seed: int, share: Share | None = None, echoing_factor: int = 1, first: int = 0
     ) -> None:
-        self.mixture, self.size, self.seed = mixture, batch // echo, seed
-        self.rank, self.world = rank, world
-        self.echo, self.first = echo, first
+        self.mixture, self.size, self.seed, self.share = mixture, batch // echoing_factor, seed, share or Share()
+        self.echoing_factor, self.first = echoing_factor, first
 
     def __getitem__(self, step: int) -> dict[str, Any]:
-        needed = parts(step, self.echo)
-        new = needed if step - self.first < ECHO_STEPS else needed[-1:]
-        return {"loaded": {part: self.mixture.load(self.choices(part), epoch=part + 1) for part in new}, "step": step}
+        parts = parts_of(step, self.echoing_factor)
+        new = parts if step - self.first < ECHO_INTERVAL else parts[-1:]
+        return {"step": step, "loaded": {part: self.mixture.load(self.scenes(part), epoch=part + 1) for part in new}}
 
-    def choices(self, part: int) -> list[Choice]:
+    def scenes(self, part: int) -> list[SceneChoice]:
         """The scenes of a part."""
-        learn = self.mixture.learn
-        places = range(part * self.size + self.rank, (part + 1) * self.size, self.world)
-        return [learn[_order(len(learn), self.seed, place // len(learn))[place % len(learn)]] for place in places]
+        training = self.mixture.training
+        places = range(part * self.size + self.share.rank, (part + 1) * self.size, self.share.world)
+        return [training[_order(len(training), self.seed, place // len(training))[place % len(training)]] for place in places]
+
+
+class EchoBuffer:
+    """Makes the samples of a step, those that earlier steps made kept for as long as later ones see them."""
+
+    def __init__(self, mixture: Mixture, echoing_factor: int, device: torch.device) -> None:
+        self.mixture, self.echoing_factor, self.device = mixture, echoing_factor, device
+        self._parts: dict[int, SampleBatch] = {}
+
+    def samples(self, item: dict[str, Any]) -> SampleBatch:
+        """The batch of an item of `StepData`; items must come in the order of steps."""
+        step = item["step"]
+        self._parts |= {part: self.mixture.make(loaded, self.device) for part, loaded in item["loaded"].items()}
+        samples = concatenate([self._parts[part] for part in parts_of(step, self.echoing_factor)])
+        del self._parts[step]
+        return samples
 
 
 @lru_cache(maxsize=2)

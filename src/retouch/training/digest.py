@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
-import retouch
+from retouch import code, models, tasks
 from retouch.files import digest, sha256_file
-from retouch.settings import Settings
+from retouch.settings import ModelSettings, Settings
+from retouch.synthesis.benchmarks import KINDS
 
-CODE = ("color.py", "images.py", "models", "store", "synthesis", "training", "vocabulary.py")
-"""The rooms whose code decides what is learned; dvc.yaml's stage `train` depends on the same."""
+ENTRIES = ("retouch.training.loop",)
+NEUTRAL = ("errors.py", "files.py", "settings", "tracking", "training/progress.py", "weights")
+"""Code that cannot change what is learned: without influence, pinned by digests, or its values are in the digest themselves."""
 
 
 def training_digest(settings: Settings, name: str, scenes: Path) -> str:
@@ -15,9 +17,10 @@ def training_digest(settings: Settings, name: str, scenes: Path) -> str:
 
     Of `train` only the precision counts: devices, workers and how often something is written do not change what is learned.
     """
+    model = settings.model(name)
     return digest({
-        "code": code_digest(),
-        "model": settings.model(name).model_dump(mode="json"),
+        "code": code.digest(training_code(model, {settings.synthesize.benchmarks[one].kind for one in model.benchmarks})),
+        "model": model.model_dump(mode="json"),
         "name": name,
         "precision": settings.train.precision,
         "scenes": sha256_file(scenes),
@@ -26,8 +29,11 @@ def training_digest(settings: Settings, name: str, scenes: Path) -> str:
     })  # fmt: skip
 
 
-def code_digest() -> str:
-    """Hex digest of the source files that decide what is learned."""
-    root = Path(retouch.__file__).parent
-    files = [path for entry in CODE for path in (root / entry, *(root / entry).rglob("*.py")) if path.suffix == ".py"]
-    return digest({str(path.relative_to(root)): sha256_file(path) for path in files})
+def training_code(model: ModelSettings, kinds: set[str]) -> list[Path]:
+    """The source files that decide what a model learns: the loop's, its task's, its family's and its benchmarks'."""
+    task = tasks.get(model.task)
+    registered = models.ARCHITECTURES[model.architecture].factory
+    entries = (type(task).__module__, task.objective_class, task.augmentation, registered, *(KINDS[kind] for kind in kinds))
+    paths = code.closure(*ENTRIES, *(entry for entry in entries if entry))
+    neutral = [code.ROOT / entry for entry in NEUTRAL]
+    return [path for path in paths if not any(path == entry or path.is_relative_to(entry) for entry in neutral)]

@@ -29,26 +29,26 @@ def initialize(model: Model, settings: InitialSettings) -> Literal["network", "b
     be had, are not the pinned ones or do not fit; the model is then as it was.
     """
     if settings.weights == "imagenet":
-        trunk = model.trunk()
-        if trunk is None:
+        encoder = model.encoder()
+        if encoder is None:
             raise WeightsError(f"{type(model).__name__} has no backbone for ImageNet's weights: set models.*.initial to null")
-        _fill(trunk.network, _imagenet(trunk.name), "ImageNet's weights", trunk.name)
+        _fill(encoder.network, _imagenet(encoder.name), "ImageNet's weights", encoder.name)
         return "backbone"
     path = Path(settings.weights)
     state = _read(path, settings.sha256)
-    trunk = model.trunk()
-    if trunk is None or len(_known(model, state)) > len(_known(trunk.network, state)):
+    encoder = model.encoder()
+    if encoder is None or len(_known(model, state)) > len(_known(encoder.network, state)):
         strange = sorted(set(state) - set(model.state_dict()))
         if strange and not _missing(model, state):
             raise WeightsError(f"{path} has {_some(strange)}, which the network does not: they are of another one")
         _fill(model, state, "the network's weights", str(path))
         return "network"
-    _fill(trunk.network, state, "the backbone's weights", str(path))
+    _fill(encoder.network, state, "the backbone's weights", str(path))
     return "backbone"
 
 
 def _imagenet(name: str) -> State:
-    """The trunk's tensors from the hub of timm or segmentation-models-pytorch."""
+    """The encoder's tensors from the hub of timm or segmentation-models-pytorch."""
     from huggingface_hub import constants
 
     try:

@@ -7,7 +7,7 @@ TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # of <malloc.h>
 ALL = 2**31 - 1
 
 
-def keep_freed() -> bool:
+def keep_freed_memory() -> bool:
     """Have glibc keep what is freed for the next step; False where there is another C library.
 
     By itself it hands blocks above 32 MiB back at once, and the system fills fresh pages with zeros at every step: a quarter

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from retouch.settings import EvaluateSettings, HarmonizationSettings, ModelSettings
-from retouch.tasks.base import Measurer, Metric, Port, Share, Task
+from retouch.settings import EvaluateSettings
+from retouch.tasks.base import Metric, Port, Task
 
 if TYPE_CHECKING:
     import numpy as np
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from retouch.models.base import Model
     from retouch.models.harmonizer import Prediction
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 METRICS = {
     "mse": Metric("MSE", "codes²", False, 2, "squared error in 0–255, mean over pixels and channels"),
-    "fmse": Metric("fMSE", "codes²", False, 2, "squared error in 0–255 weighted by the soft mask, over 3·Σmask (iDIH §4.3)", True),
+    "fmse": Metric("fMSE", "codes²", False, 2, "squared error in 0–255 weighted by the mask, over 3·Σmask (iDIH §4.3)", True),
     "psnr": Metric("PSNR", "dB", True, 2, "10·log10(255²/MSE), mean over pictures (Sg-MMH)"),
     "psnr_target_max": Metric("PSNR (max)", "dB", True, 2, "as PSNR, with the target's maximum as peak (iDIH's code)"),
     "ssim": Metric(
@@ -54,7 +54,10 @@ class Harmonization(Task):
     metrics: ClassVar[Mapping[str, Metric]] = METRICS
     primary: ClassVar[str] = "mse"
     reference_label: ClassVar[str] = "composite"
-    predictor: ClassVar[str] = f"{__name__.split('.')[0]}.inference.harmonize:predict"
+    predictor: ClassVar[str] = f"{__name__.partition('.')[0]}.inference.harmonize:predict"
+    objective_class: ClassVar[str] = f"{__name__}.learning.objective:Objective"
+    augmentation: ClassVar[str] = f"{__name__}.learning.augmentation:augment_for"
+    measurer_class: ClassVar[str] = f"{__name__}.measuring.measurer:HarmonizationMeasurer"
     baselines: ClassVar[Mapping[str, str]] = {
         "reinhard": "Reinhard transfer",
         "histogram": "histogram matching",
@@ -82,34 +85,10 @@ class Harmonization(Task):
         batch = {"composite": samples.input.contiguous(memory_format=torch.channels_last), "mask": samples.mask}
         return batch if samples.labels is None else batch | {"labels": samples.labels}
 
-    def augment(
-        self, samples: "SampleBatch", settings: ModelSettings, model: "Model", seed: int, share: Share
-    ) -> "SampleBatch":
-        """Crops, mirroring, warped label maps, and targets in place of some composites (iDIH §4.2)."""
-        from retouch.tasks.harmonization.augmentation import augment, replace_by_targets
-
-        augmentation = _settings(settings).augmentation
-        samples = augment(samples, augmentation, seed, share)
-        keep_mask = bool(getattr(model, "needs_mask", True))
-        return replace_by_targets(samples, augmentation.clean_probability, seed, keep_mask, share)
-
-    def objective(self, settings: ModelSettings) -> "nn.Module":
-        """Reconstruction and what the settings add: perceptual, adversarial and further terms."""
-        from retouch.tasks.harmonization.objective import Objective
-
-        return Objective(_settings(settings))
-
     def errors(self, prediction: "Prediction", samples: "SampleBatch") -> tuple["Tensor", "Tensor"]:
         """MSE in 0–255 of prediction and composite, not rounded."""
-        from retouch.tasks.image_metrics import mse
-
-        return mse(prediction.image.clamp(0, 1), samples.target), mse(samples.input, samples.target)
-
-    def measurer(self, settings: EvaluateSettings, weights: Path) -> Measurer:
-        """All of METRICS; LPIPS where its weights are there."""
-        from retouch.tasks.harmonization.measuring import HarmonizationMeasurer
-
-        return HarmonizationMeasurer(settings, weights)
+        before, after = (image.sub(samples.target).mul(255) for image in (samples.input, prediction.image.clamp(0, 1)))
+        return after.square().mean(dim=(1, 2, 3)), before.square().mean(dim=(1, 2, 3))
 
     def missing_weights(self, settings: EvaluateSettings, weights: Path) -> str | None:
         """LPIPS without its backbone's weights."""
@@ -165,9 +144,3 @@ class Harmonization(Task):
     def variant(self, model: "Model") -> str:
         """Networks that are given the mask of what was edited, and networks that are not."""
         return "mask" if getattr(model, "needs_mask", True) else "no-mask"
-
-
-def _settings(settings: ModelSettings) -> HarmonizationSettings:
-    if not isinstance(settings, HarmonizationSettings):
-        raise TypeError(f"{type(settings).__name__} are not the settings of a harmonizer")
-    return settings

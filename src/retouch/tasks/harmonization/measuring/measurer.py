@@ -11,7 +11,7 @@ from retouch.synthesis import SampleBatch
 from retouch.tasks import image_metrics, perceptual
 from retouch.tasks.base import Measurer
 from retouch.tasks.harmonization import Harmonization
-from retouch.tasks.harmonization.change_maps import average_precision, iou
+from retouch.tasks.harmonization.measuring.change_maps import average_precision, iou
 
 
 class HarmonizationMeasurer(Measurer):

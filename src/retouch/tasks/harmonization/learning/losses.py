@@ -39,7 +39,7 @@ def reconstruction(settings: LossSettings, image: Tensor, target: Tensor, mask: 
     FN-MSE over the three channels too. One factor for all pictures changes little under Adam; the weights of the channels do.
     """
     if settings.reconstruction == "charbonnier":
-        return charbonnier(image, real, settings.epsilon)
+        return charbonnier(image, target, settings.epsilon)
     reference = settings.normalisation == "reference"
     if reference:
         deviation = torch.tensor(IMAGENET_STD, device=image.device).view(1, 3, 1, 1)

@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
 
-from retouch.settings.harmonization import AugmentationSettings
+from retouch.models.base import Model
+from retouch.settings.harmonization import AugmentationSettings, HarmonizationSettings
 from retouch.synthesis import SampleBatch
 from retouch.tasks.base import Share
 
@@ -19,6 +20,16 @@ TRIES = 8  # crops drawn a picture, of which the first with some foreground is t
 WARPED, WAVES = 0.8, 10  # share of label maps that are warped, and how many random displacements across the picture
 MIN_FOREGROUND = 1.0  # px: a crop with less has none
 WHOLE = Share()
+
+
+def augment_for(batch: SampleBatch, settings: HarmonizationSettings, model: Model, seed: int, share: Share) -> SampleBatch:
+    """What a model's settings ask for: crops, mirroring, warped label maps, and targets in place of some composites.
+
+    A model that needs the mask keeps it with a target: it learns that what is masked may be right already.
+    """
+    batch = augment(batch, settings.augmentation, seed, share)
+    keep_mask = bool(getattr(model, "needs_mask", True))
+    return replace_by_targets(batch, settings.augmentation.clean_probability, seed, keep_mask, share)
 
 
 def augment(batch: SampleBatch, settings: AugmentationSettings, seed: int, share: Share = WHOLE) -> SampleBatch:
@@ -57,9 +68,7 @@ def _displacements(reach: float, grid: Tensor, generator: Generator, share: Shar
     return smooth * 2 / torch.tensor([width, height])
 
 
-def replace_by_targets(
-    batch: SampleBatch, probability: float, seed: int, keep_mask: bool, share: Share = WHOLE
-) -> SampleBatch:
+def replace_by_targets(batch: SampleBatch, probability: float, seed: int, keep_mask: bool, share: Share = WHOLE) -> SampleBatch:
     """Show the target in place of a composite with some probability; its mask is emptied unless it is kept."""
     if not probability:
         return batch

@@ -5,10 +5,10 @@ from torch import Tensor, nn
 
 from retouch.models.harmonizer import Prediction
 from retouch.models.layers.patch_discriminator import PatchDiscriminator
-from retouch.settings import HarmonizationSettings
+from retouch.settings.harmonization import HarmonizationSettings
 from retouch.synthesis import SampleBatch
-from retouch.tasks.harmonization import losses
-from retouch.tasks.harmonization.adversarial import adversarial
+from retouch.tasks.harmonization.learning import losses
+from retouch.tasks.harmonization.learning.adversarial import adversarial
 from retouch.tasks.perceptual import lpips
 
 

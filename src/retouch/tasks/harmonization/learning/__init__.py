@@ -1,0 +1,1 @@
+"""How a harmonizer learns: augmentation and losses."""
