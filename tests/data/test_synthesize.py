@@ -6,10 +6,10 @@ import torch
 
 from retouch import settings as retouch_settings
 from retouch.errors import SourceError
-from retouch.reporting.look import CELL, paint, sheet
+from retouch.reporting.test_sets import CELL, paint, sheet
 from retouch.settings import RegionsSettings
 from retouch.store import Samples, Scenes
-from retouch.synthesis.remake import remake
+from retouch.synthesis.benchmarks import create_samples
 from retouch.synthesis.stage import synthesize
 
 
@@ -50,8 +50,8 @@ def with_benchmarks(settings, **benchmarks):
 def test_the_test_split_is_frozen_for_each_benchmark(settings, scenes, tmp_path):
     counts = synthesize(settings, scenes, tmp_path / "out")
     hscene, hlip = (Samples(tmp_path / "out" / f"{name}.arrow") for name in ("hscene", "hlip"))
-    assert counts["hscene"].made == len(hscene) == 22
-    assert counts["hlip"].made == len(hlip) == 20
+    assert counts["hscene"].written == len(hscene) == 22
+    assert counts["hlip"].written == len(hlip) == 20
     assert len(set(hscene.column("id"))) == 22
     assert set(hscene.column("split")) == {"test"}
     assert {"training", "elsewhere"}.isdisjoint(hscene.column("scene"))
@@ -67,11 +67,12 @@ def test_the_test_split_is_frozen_for_each_benchmark(settings, scenes, tmp_path)
 
 def test_a_recipe_and_its_scene_reproduce_the_composite(settings, scenes, tmp_path):
     synthesize(settings, scenes, tmp_path / "out")
-    for name, regions in (("hscene", "labels"), ("hlip", "parts")):
+    for name in ("hscene", "hlip"):
+        benchmark = create_samples(name, settings, Scenes(scenes), "test")
         for row in Samples(tmp_path / "out" / f"{name}.arrow"):
-            composite, real = remake(row, Scenes(scenes), regions)
+            composite, target = benchmark.remake(row)
             assert np.array_equal(composite, row["input"])
-            assert np.array_equal(real, row["target"])
+            assert np.array_equal(target, row["target"])
 
 
 def test_files_are_the_same_bytes_with_any_number_of_threads(settings, rng, tmp_path):
@@ -123,7 +124,7 @@ def test_composites_that_came_out_unchanged_are_left_out(settings, rng, tmp_path
     settings = with_benchmarks(settings, hlip=settings.synthesize.benchmarks["hlip"])
     counts = synthesize(settings, tmp_path / "scenes.arrow", tmp_path / "out")["hlip"]
     assert counts.unchanged > 0
-    assert counts.made == 90 - counts.unchanged == len(Samples(tmp_path / "out" / "hlip.arrow"))
+    assert counts.written == 90 - counts.unchanged == len(Samples(tmp_path / "out" / "hlip.arrow"))
 
 
 def test_a_sheet_shows_as_many_rows_as_asked(settings, scenes, tmp_path):

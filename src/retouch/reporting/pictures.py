@@ -1,60 +1,48 @@
-"""The picture grid: what went in, what came out, what it should be, where it was changed and how; sheets with titles."""
+"""Pictures for people to look at: sheets with titles, and operator masks in colour."""
 
+import base64
+import io
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-import torch
 from PIL import Image, ImageDraw, ImageFont
-from torch import Tensor
 
-from retouch.evaluation.measure import batch_of
-from retouch.images import contact_sheet, to_uint8
-from retouch.models.base import Model, Result
-from retouch.models.layers.retoucher import Retoucher
-from retouch.store import Samples
+from retouch.images import contact_sheet
 
-CELL, GAP, HEAD = 128, 4, 14
+if TYPE_CHECKING:
+    from retouch.models.harmonizer import Prediction
+
+CELL, GAP, HEAD = 128, 4, 14  # px: a picture's side, between pictures, a line of titles
 LOW, HIGH = np.array([33, 102, 172]), np.array([178, 24, 43])  # blue for less, red for more
+PAGE_WIDTH = 1400  # px of a picture on the page, at most
 MASK_RANGE = 0.3  # operator masks beyond this are shown in full colour
+TitledPicture = tuple[str, np.ndarray]
 
 
-@torch.inference_mode()
-def grid(model: Model, table: pd.DataFrame, sets: dict[str, Path], rows: int) -> np.ndarray:
-    """A contact sheet, `rows` rows a benchmark from the best picture to the worst by MSE ratio.
+@dataclass(frozen=True)
+class Figure:
+    """One file of reports/figures."""
 
-    Columns: composite, harmonized, real, error after ×4, true mask, and of these what the model has: the mask it found,
-    attention, operator masks (blue less, red more).
+    name: str
+    caption: str
+    picture: np.ndarray  # uint8, H×W×3
+
+
+def operator_masks(prediction: "Prediction", index: int = 0) -> dict[str, np.ndarray]:
+    """The operator masks of one picture by name, such as `add L`, as pictures: white where they change nothing.
+
+    Empty for predictions without operator masks.
     """
-    cells = []
-    for benchmark, path in sets.items():
-        composites = Samples(path)
-        part = table[table["benchmark"] == benchmark].reset_index(drop=True)
-        ratio = part["harmonized_mse"] / part["composite_mse"].clip(lower=1e-6)
-        ordered = ratio.sort_values(kind="stable").index
-        for place in np.unique(np.linspace(0, len(ordered) - 1, min(rows, len(ordered))).round().astype(int)):
-            batch = batch_of([composites[int(ordered[place])]])
-            cells.append(_row(model, batch))
-    return contact_sheet(cells, cell=CELL)
+    from retouch.models.layers.retoucher import Retoucher
 
-
-def _row(model: Model, batch: dict[str, Tensor]) -> list[np.ndarray]:
-    result = model.eval()(batch)
-    error = (result.image.clamp(0, 1) - batch["real"]).abs() * 4
-    pictures = [batch["composite"], result.image, batch["real"], error, batch["mask"]]
-    cells = [np.asarray(to_uint8(picture)[0]) for picture in pictures]
-    cells += [np.asarray(to_uint8(found)[0]) for found in (result.mask, result.attention) if found is not None]
-    return [*cells, *layers(model, result).values()]
-
-
-def layers(model: Model, result: Result, at: int = 0) -> dict[str, np.ndarray]:
-    """The operator masks of one picture by name, such as `add L`, as pictures: white where they change nothing."""
-    retouch = getattr(model, "retouch", None)
-    if result.operator_masks is None or not isinstance(retouch, Retoucher):
+    data = prediction.layers(index)
+    if data is None or data.kind != "operators":
         return {}
-    off = (result.operator_masks - retouch.neutral)[at]
-    return {name: diverging(values.numpy()) for name, values in zip(retouch.layers, off, strict=True)}
+    neutral = Retoucher(data.attributes["space"], data.attributes["operators"]).neutral[0].numpy()
+    deviations = data.arrays["values"] - neutral
+    return {name: diverging(values) for name, values in zip(data.names, deviations, strict=True)}
 
 
 def diverging(values: np.ndarray) -> np.ndarray:
@@ -64,19 +52,29 @@ def diverging(values: np.ndarray) -> np.ndarray:
     return np.rint(255 + (colour - 255) * np.abs(share)).astype(np.uint8)
 
 
-def titled(rows: Sequence[Sequence[tuple[str, np.ndarray]]]) -> np.ndarray:
-    """A contact sheet of square pictures with titles above, in rows of one length; no line where no title is."""
+def titled_sheet(rows: Sequence[Sequence[TitledPicture]]) -> np.ndarray:
+    """A contact sheet of square pictures with titles above, in rows of one length; rows without titles get no line for them."""
     blocks = []
     for row in rows:
         pictures = contact_sheet([[picture for _, picture in row]], cell=CELL, gap=GAP)
         if any(title for title, _ in row):
             line = Image.new("RGB", (pictures.shape[1], HEAD), "white")
             pen = ImageDraw.Draw(line)
-            for place, (title, _) in enumerate(row):
-                pen.text((GAP + place * (CELL + GAP) + CELL / 2, HEAD), title, "black", font=_font(title), anchor="md")
+            for column, (title, _) in enumerate(row):
+                middle = GAP + column * (CELL + GAP) + CELL / 2
+                pen.text((middle, HEAD), title, "black", font=_font(title), anchor="md")
             blocks.append(np.asarray(line))
         blocks.append(pictures)
     return np.concatenate(blocks)
+
+
+def inline(picture: np.ndarray) -> str:
+    """A picture, H×W×3 uint8, as a data URL for a page: JPEG, at most PAGE_WIDTH wide."""
+    buffer = io.BytesIO()
+    bounded = Image.fromarray(picture)
+    bounded.thumbnail((PAGE_WIDTH, 10_000), Image.Resampling.LANCZOS)
+    bounded.save(buffer, "jpeg", quality=88)
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 def _font(title: str) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:

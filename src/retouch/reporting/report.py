@@ -1,29 +1,28 @@
 """Stage `report`: everything on one page that needs nothing beside itself; the papers' tables and figures also as files."""
 
-import base64
-import io
 import json
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jinja2 import Environment, PackageLoader
-from PIL import Image
 
+from retouch import tasks
 from retouch.files import atomic_file, atomic_folder, digest
 from retouch.images import contact_sheet, encode
-from retouch.reporting import charts, papers, sheets
-from retouch.reporting import results as tables
-from retouch.reporting.figures import figures
-from retouch.reporting.look import halves
-from retouch.reporting.papers.measured import Measured
+from retouch.reporting import charts, papers, results
+from retouch.reporting.benchmark_tables import benchmark_tables
+from retouch.reporting.model_section import ModelSection, model_section
+from retouch.reporting.papers.measurements import Measurements
+from retouch.reporting.papers.multi_mask_figures import figures
+from retouch.reporting.pictures import inline
+from retouch.reporting.test_sets import extract, spread
 from retouch.settings import Settings
 from retouch.store import Scenes
-from retouch.tasks.conventions import DERIVED, METRICS
 
 THUMBNAIL, SHEET_COLUMNS, SHEET_ROWS = 96, 10, 2
-GRID_WIDTH = 1400  # px at most
 
 
 def report(
@@ -31,40 +30,41 @@ def report(
     reports: Path = Path("reports"),
     artifacts: Path = Path("artifacts"),
     scenes: Path = Path("scenes/scenes.arrow"),
-    composites: Path = Path("test_sets"),
+    test_sets: Path = Path("test_sets"),
     dvc_yaml: Path = Path("dvc.yaml"),
 ) -> Path:
     """Write `reports`/index.html, tables/ and figures/ from the results, the data and the pipeline; equal inputs, equal bytes.
 
     Raises StoreError when the results of a model, or of the methods without training, are missing; WeightsError for a model.
     """
-    names = list(settings.models)
-    results, baselines = tables.read(names, reports / "models"), tables.read_baselines(reports / "baselines")
-    measured = Measured(settings, results, baselines, _learned_from(settings, Scenes(scenes)))
-    made = papers.sheets(measured)
+    models = results.read(settings.models, reports / "models")
+    baselines = results.read_baselines(reports / "baselines")
+    store = Scenes(scenes)
+    training_scenes = _training_scenes(settings, store)
+    harmonizers = results.by_task(models).get("harmonization", {})
+    measurements = Measurements(tasks.get("harmonization"), settings, harmonizers, baselines, training_scenes)
+    sheets = papers.sheets(measurements)
     with atomic_folder(reports / "tables") as partial:
-        for name, sheet in (pair for files in made.values() for pair in files.items()):
-            (partial / name).write_text(sheets.markdown(sheet))
-    drawn = figures(measured, artifacts, composites, reports / "models")
+        for name, sheet in (item for files in sheets.values() for item in files.items()):
+            (partial / name).write_text(sheet.markdown())
+    paper_figures = figures(measurements, artifacts, test_sets, reports / "models")
     with atomic_folder(reports / "figures") as partial:
-        for figure in drawn:
+        for figure in paper_figures:
             (partial / figure.name).write_bytes(encode(figure.picture))
     page = _template().render(
-        benchmarks=[_benchmark(name, results, baselines) for name in tables.benchmarks(results)],
-        differs=papers.DIFFERS,
-        papers={title: list(files.values()) for title, files in made.items()},
-        figures=[(figure.caption, _inline(figure.picture)) for figure in drawn],
-        metrics=METRICS,
-        ratio=DERIVED["mse_ratio"],
-        lpips=sorted({result["lpips"] for result in results.values()}),
-        models=[_model(settings, name, results[name], artifacts / name, reports / "models" / name) for name in names],
+        benchmarks=benchmark_tables(models, baselines),
+        differences=papers.DIFFERENCES,
+        papers={title: list(files.values()) for title, files in sheets.items()},
+        figures=[(figure.caption, inline(figure.picture)) for figure in paper_figures],
+        tasks=[tasks.get(name) for name in results.by_task(models)],
+        weight_notes=_weight_notes(models),
+        models=_models(settings, models, artifacts, reports / "models"),
         pipeline=charts.pipeline(dvc_yaml),
-        data=_data(settings, Scenes(scenes), composites),
+        data=_data(settings, store, test_sets),
         validation=json.loads((reports / "validation.json").read_text()),
         settings_digest=digest(settings.model_dump(mode="json"))[:12],
         seed=settings.seed,
         size=settings.parse.size,
-        shown=sheets.shown,
     )
     path = reports / "index.html"
     with atomic_file(path) as partial:
@@ -79,64 +79,43 @@ def _template() -> Any:
     return environment.get_template("report.html.j2")
 
 
-def _benchmark(name: str, results: tables.Results, baselines: tables.Results) -> dict[str, Any]:
-    rows = tables.lines(name, results, baselines)
-    return {"name": name, "rows": rows, "columns": tables.columns(rows)}
-
-
-def _learned_from(settings: Settings, scenes: Scenes) -> dict[str, int]:
+def _training_scenes(settings: Settings, scenes: Scenes) -> dict[str, int]:
     """By model: the training scenes of the sources of its benchmarks."""
     training = Counter(
         source for source, split in zip(scenes.column("source"), scenes.column("split"), strict=True) if split == "train"
     )
     sources = {
-        name: {source for benchmark in chosen.benchmarks for source in settings.synthesize.benchmarks[benchmark].sources}
-        for name, chosen in settings.models.items()
+        name: {source for benchmark in model.benchmarks for source in settings.synthesize.benchmarks[benchmark].sources}
+        for name, model in settings.models.items()
     }
-    return {name: sum(training[source] for source in chosen) for name, chosen in sources.items()}
+    return {name: sum(training[source] for source in own) for name, own in sources.items()}
 
 
-def _model(settings: Settings, name: str, result: dict[str, Any], artifact: Path, folder: Path) -> dict[str, Any]:
-    chosen = settings.models[name]
-    curves = artifact / "curves.csv"
-    return {
-        "name": name,
-        "settings": chosen,
-        "result": result,
-        "curves": [
-            charts.curve(curves, "loss", f"{name}: training loss"),
-            charts.curve(curves, "mse_ratio", f"{name}: MSE ÷ composite's, held-out training scenes"),
-        ],
-        "grid": _inline(np.asarray(Image.open(folder / "pictures.png").convert("RGB"))),
-    }
+def _weight_notes(models: results.Results) -> list[str]:
+    """What each model's LPIPS was measured with, and what is missing; every note once."""
+    return sorted({result["missing"] or result["lpips"] or "off" for result in models.values()})
 
 
-def _data(settings: Settings, scenes: Scenes, composites: Path) -> dict[str, Any]:
-    counts: dict[tuple[str, str, str], int] = {}
-    for key in zip(scenes.column("source"), scenes.column("split"), scenes.column("labelled_by"), strict=True):
-        counts[key] = counts.get(key, 0) + 1
-    sheets = [("scenes", _sheet([scenes[i]["image"] for i in _spread(len(scenes), SHEET_COLUMNS * SHEET_ROWS)]))]
-    pairs = []
+def _models(settings: Settings, models: results.Results, artifacts: Path, reports: Path) -> list[ModelSection]:
+    return [
+        model_section(name, settings.models[name], result, artifacts / name / "curves.csv", reports / name / "pictures.png")
+        for name, result in models.items()
+    ]
+
+
+def _data(settings: Settings, scenes: Scenes, test_sets: Path) -> Mapping[str, Any]:
+    """Counts of scenes, lengths of test sets, and a sheet of pictures of each."""
+    keys = zip(scenes.column("source"), scenes.column("split"), scenes.column("labelled_by"), strict=True)
+    pictures = [scenes[index]["image"] for index in spread(len(scenes), SHEET_COLUMNS * SHEET_ROWS)]
+    sheets = [("scenes", _sheet(pictures))]
+    lengths = {}
     for name, benchmark in settings.synthesize.benchmarks.items():
-        count, shown, answers = halves(composites / f"{name}.arrow", benchmark, SHEET_COLUMNS)
-        below = "backgrounds" if benchmark.kind == "placement" else "answers"
-        sheets.append((f"{name} ({benchmark.kind}): pictures over their {below}", _sheet(shown + answers)))
-        pairs.append({"name": name, "count": count})
-    return {"counts": counts, "sheets": sheets, "test_sets": pairs}
-
-
-def _spread(count: int, wanted: int) -> list[int]:
-    return [i * count // min(count, wanted) for i in range(min(count, wanted))]
+        samples = extract(test_sets / f"{name}.arrow", benchmark, SHEET_COLUMNS)
+        sheets.append((f"{name} ({benchmark.kind}): {samples.title}", _sheet(samples.inputs + samples.others)))
+        lengths[name] = samples.length
+    return {"counts": Counter(keys), "sheets": sheets, "test_sets": lengths}
 
 
 def _sheet(pictures: list[np.ndarray]) -> str:
-    rows = [pictures[i : i + SHEET_COLUMNS] for i in range(0, len(pictures), SHEET_COLUMNS)]
-    return _inline(contact_sheet(rows, cell=THUMBNAIL))
-
-
-def _inline(picture: np.ndarray) -> str:
-    buffer = io.BytesIO()
-    bounded = Image.fromarray(picture)
-    bounded.thumbnail((GRID_WIDTH, 10_000), Image.Resampling.LANCZOS)
-    bounded.save(buffer, "jpeg", quality=88)
-    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    rows = [pictures[start : start + SHEET_COLUMNS] for start in range(0, len(pictures), SHEET_COLUMNS)]
+    return inline(contact_sheet(rows, cell=THUMBNAIL))

@@ -1,87 +1,57 @@
-"""Tables of results: composite, each model, and the papers' own rows; as text, Markdown or cells for a page."""
+"""The results of the models and of the methods without training, as evaluation writes them."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from retouch.errors import StoreError
-from retouch.reporting import papers
-from retouch.reporting.sheets import Kind, shown
-from retouch.tasks.conventions import BASELINES, DERIVED, METRICS, Metric
+from retouch.tasks.base import Metric, Task
 
-REPORTS = Path("reports/models")
-Results = dict[str, dict[str, Any]]
+MODELS, BASELINES = Path("reports/models"), Path("reports/baselines")
+Part = dict[str, Any]
+"""Of metrics.json: `count`, and the means of `reference` and `prediction` by metric."""
+Results = Mapping[str, dict[str, Any]]
 """By model, or by method without training: what metrics.json holds of it."""
 
 
-@dataclass(frozen=True)
-class Line:
-    """One row of a benchmark's table: a method, its means, and its MSE over the composite's."""
-
-    method: str
-    figures: dict[str, float]
-    ratio: float | None
-    kind: Kind
-    source: str | None = None  # of a paper's row
-
-
-def read(models: list[str], reports: Path = REPORTS) -> Results:
+def read(models: Iterable[str], folder: Path = MODELS) -> dict[str, dict[str, Any]]:
     """The metrics.json of each model. Raises StoreError when one is missing."""
-    found = {}
+    results = {}
     for name in models:
-        path = reports / name / "metrics.json"
+        path = folder / name / "metrics.json"
         if not path.is_file():
             raise StoreError(f"{path} is missing: run `dvc repro evaluate@{name}`")
-        found[name] = json.loads(path.read_text())
-    return found
+        results[name] = json.loads(path.read_text())
+    return results
 
 
-def read_baselines(reports: Path = Path("reports/baselines")) -> Results:
-    """The figures of the methods without training. Raises StoreError when they are missing."""
-    path = reports / "metrics.json"
+def read_baselines(folder: Path = BASELINES) -> dict[str, dict[str, Any]]:
+    """The results of the methods without training. Raises StoreError when they are missing."""
+    path = folder / "metrics.json"
     if not path.is_file():
         raise StoreError(f"{path} is missing: run `dvc repro baselines`")
-    found: Results = json.loads(path.read_text())["methods"]
-    return found
+    methods: dict[str, dict[str, Any]] = json.loads(path.read_text())["methods"]
+    return methods
 
 
-def lines(benchmark: str, results: Results, baselines: Results) -> list[Line]:
-    """The rows of one benchmark: composite, methods without training, the models measured on it, then the paper's rows."""
-    measured = {name: part for name, result in results.items() if (part := result["benchmarks"].get(benchmark))}
-    rows = []
-    if measured:
-        rows.append(Line(BASELINES["identity"], next(iter(measured.values()))["composite"], 1.0, "baseline"))
-    for name, label in BASELINES.items():
-        if name != "identity" and (part := baselines.get(name, {}).get("benchmarks", {}).get(benchmark)):
-            rows.append(Line(label, part["harmonized"], part["mse_ratio"], "baseline"))
-    rows += [Line(name, part["harmonized"], part["mse_ratio"], "model") for name, part in measured.items()]
-    known = [row for row in papers.ROWS if row.benchmark == benchmark]
-    base = next((row.figures["mse"] for row in known if row.method == "composite"), None)
-    for row in known:
-        rows.append(Line(row.method, row.figures, row.figures["mse"] / base if base else None, "paper", row.source))
-    return rows
+def by_task(results: Results) -> dict[str, Results]:
+    """The models of each task, tasks in the order of their first model."""
+    names = dict.fromkeys(result["task"] for result in results.values())
+    return {task: {name: result for name, result in results.items() if result["task"] == task} for task in names}
 
 
-def benchmarks(results: Results) -> list[str]:
-    """All benchmarks that any model was measured on."""
-    return sorted({name for result in results.values() for name in result["benchmarks"]})
+def baseline_part(baselines: Results, method: str, benchmark: str) -> Part:
+    """What a method without training reached on a benchmark. Raises StoreError where it was not measured on it."""
+    if benchmark not in baselines.get(method, {}).get("benchmarks", {}):
+        raise StoreError(f"{BASELINES}/metrics.json lacks {benchmark}: run `dvc repro baselines`")
+    part: Part = baselines[method]["benchmarks"][benchmark]
+    return part
 
 
-def columns(rows: list[Line]) -> dict[str, Metric]:
-    """The metrics that any of the rows has, in the order of METRICS."""
-    return {name: metric for name, metric in METRICS.items() if any(name in row.figures for row in rows)}
-
-
-def markdown(benchmark: str, results: Results, baselines: Results) -> str:
-    """One benchmark's table in Markdown, arrows telling the better direction."""
-    rows = lines(benchmark, results, baselines)
-    metrics = columns(rows)
-    head = ["method", *(metric.heading for metric in (*metrics.values(), DERIVED["mse_ratio"]))]
-    body = [
-        [f"*{row.method}* ({row.source})" if row.source else row.method]
-        + [shown(row.figures.get(name), metric.digits) for name, metric in metrics.items()]
-        + [shown(row.ratio, 3)]
-        for row in rows
-    ]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *body))
+def ratio_metric(task: Task) -> Metric:
+    """The primary metric's mean over that of the task's reference, or its inverse: below 1 is better."""
+    label, reference = task.primary_metric.label, task.reference_label
+    if task.primary_metric.higher_is_better:
+        return Metric(f"{reference}'s {label} ÷ own", "", False, 3, f"mean {label} of {reference} over the mean {label}")
+    return Metric(f"{label} ÷ {reference}'s", "", False, 3, f"mean {label} over the mean {label} of {reference}")

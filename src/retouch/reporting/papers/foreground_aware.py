@@ -2,15 +2,31 @@
 
 from collections.abc import Sequence
 
-from retouch.evaluation.summary import bin_names
-from retouch.reporting.papers.measured import Measured
-from retouch.reporting.papers.parts import ALL, APART, SUBSETS, Rows, by_subset, caption, columns, figures, here, keyed, title
-from retouch.reporting.sheets import Entry, Sheet, Table, percent, table
+from retouch.evaluation.bins import bin_names
+from retouch.reporting.papers.measurements import Measurements
+from retouch.reporting.papers.parts import (
+    ALL,
+    APART,
+    SUBSETS,
+    Groups,
+    by_subset,
+    caption,
+    columns,
+    group_figures,
+    harmonizer_settings,
+    no_words,
+    overall_figures,
+    paper_table,
+    printed_figures,
+    title,
+    training_note,
+)
+from retouch.reporting.tables import OVER, Figure, Key, Row, Sheet, Table, percent
 
 TITLE = "Foreground-aware harmonization"
 PAPER = "foreground-aware-harmonization"
 BINS = ("0–0.05", "0.05–0.15", "0.15–1")
-PEAK = "psnr_target_max"  # the authors' code takes each real picture's maximum as peak
+PEAK = "psnr_target_max"  # the authors' code takes each target's maximum as peak
 
 TABLE_1 = {  # MSE, PSNR of each sub-dataset, then of all
     "DIH": (51.85, 34.69, 92.65, 32.28, 163.38, 29.55, 82.34, 34.62, 76.77, 33.41),
@@ -47,86 +63,91 @@ TABLE_3 = (  # model, HFlip, RRC, FN-MSE, other options, MSE, fMSE, PSNR
     ("S²AM-HRNet-W18", "+", "+", "+", "", 24.67, 260.70, 37.95),
 )
 
-DIFFERS = (
-    "The paper's rows: iHarmony4, 65,742 composites to learn from and 7,404 to test, 256 px, 180 epochs; the authors' code "
+DIFFERENCES = (
+    "The paper's rows: iHarmony4, 65,742 composites to train on and 7,404 to test on, 256 px, 180 epochs; the authors' code "
     "takes batches of 16, and 120 epochs where there is no backbone. DIH, S²AM and DoveNet of tables 1 and 2 are quoted "
-    "there from earlier papers. On other test sets compare what is left of the composite's error, not the figures."
+    "there from earlier papers. On other test sets compare the ratios to the composite's error, not the figures."
 )
 CONVENTIONS = (
     "MSE and fMSE on the 0–255 scale. PSNR has 255 as peak; PSNR (max), the convention of the authors' code and of the paper's "
-    "rows, each real picture's maximum. All is the mean over pictures."
+    "rows, each target's maximum. All is the mean over pictures."
 )
-TRAINED = ["model", "HFlip", "RRC", "FN-MSE", "other options", "steps", "batch", "px", "training scenes"]
+ABLATION_WORDS = ["model", "HFlip", "RRC", "FN-MSE", "other options", "steps", "batch", "px", "training scenes"]
 NONE = "No model of this paper is listed under `models` in params.yaml."
 
 
-def sheets(measured: Measured) -> dict[str, Sheet]:
+def sheets(measurements: Measurements) -> dict[str, Sheet]:
     """Tables 1, 2 and 3 by file name; one line each where params.yaml lists no model of this paper."""
-    rows = [(sets, measured.methods(sets, models)) for sets, models in measured.groups(PAPER).items()]
+    groups = [(sets, measurements.methods(sets, models)) for sets, models in measurements.groups(PAPER).items()]
     tables = {
-        "table 1: by sub-dataset": _by_subset(rows),
-        "table 2: by foreground ratio": _by_bin(rows, bin_names(measured.settings.evaluate.foreground_bins)),
-        "table 3: ablation": _ablation(rows, measured),
+        "table 1: by sub-dataset": _by_subset(groups),
+        "table 2: by foreground ratio": _by_bin(groups, bin_names(measurements.settings.evaluate.foreground_bins)),
+        "table 3: ablation": _ablation(groups, measurements),
     }
-    notes = (here(measured, list(measured.models(PAPER))), DIFFERS, CONVENTIONS) if rows else (NONE,)
+    models = list(measurements.models(PAPER))
+    notes = (training_note(measurements, models), DIFFERENCES, CONVENTIONS) if models else (NONE,)
     return {
-        f"foreground-aware-{number}.md": Sheet(f"{TITLE}, {name}", tuple(parts) if rows else (), notes)
+        f"foreground-aware-{number}.md": Sheet(f"{TITLE}, {name}", tuple(parts) if models else (), notes)
         for number, (name, parts) in enumerate(tables.items(), 1)
     }
 
 
-def _by_subset(rows: Rows) -> list[Table]:
+def _by_subset(groups: Groups) -> list[Table]:
     """Table 1; the paper's rows stand below where the sub-datasets are the paper's, else apart."""
-    paper = [Entry((name,), keyed((*SUBSETS, ALL), ("mse", PEAK), row), "paper") for name, row in TABLE_1.items()]
-    paper.insert(0, Entry(("composite",), COMPOSITE, "paper"))
-    return by_subset(rows, ["method"], lambda method: (method.name,), ("mse", "psnr", PEAK), paper)
+    paper = [Row((name,), printed_figures((*SUBSETS, ALL), ("mse", PEAK), row), "paper") for name, row in TABLE_1.items()]
+    paper.insert(0, Row(("composite",), COMPOSITE, "paper"))
+    return by_subset(groups, ["method"], lambda method: (method.name,), ("mse", "psnr", PEAK), paper)
 
 
-def _by_bin(rows: Rows, bins: Sequence[str]) -> list[Table]:
+def _by_bin(groups: Groups, bins: Sequence[str]) -> list[Table]:
     """Table 2; the paper's rows stand below where there is one table with the paper's bins, else apart."""
     metrics = ("mse", "fmse")
-    same = tuple(bins) == BINS and len(rows) == 1
-    paper = [Entry((name,), keyed((*BINS, ALL), metrics, row), "paper") for name, row in TABLE_2.items()]
-    found = []
-    for sets, methods in rows:
+    filled = {name for _, methods in groups for name in methods[0].counts("foreground")}
+    bins = [name for name in bins if name in filled or not name.startswith(OVER)]
+    same = tuple(bins) == BINS and len(groups) == 1
+    paper = [Row((name,), printed_figures((*BINS, ALL), metrics, row), "paper") for name, row in TABLE_2.items()]
+    tables = []
+    for test_sets, methods in groups:
         counts = methods[0].counts("foreground")
-        entries = [Entry((method.name,), figures(method, "foreground"), method.kind) for method in methods]
-        told = caption(sets, {percent(name): counts.get(name, 0) for name in bins})
-        found.append(table(told, ["method"], columns((*bins, ALL), metrics), entries + (paper if same else [])))
+        rows = [Row((method.name,), group_figures(method, "foreground"), method.kind) for method in methods]
+        shown = caption(test_sets, {percent(name): counts.get(name, 0) for name in bins})
+        tables.append(paper_table(shown, ["method"], columns((*bins, ALL), metrics), rows + (paper if same else [])))
     if not same:
-        found.append(table(APART, ["method"], columns((*BINS, ALL), metrics), paper))
-    return found
+        tables.append(paper_table(APART, ["method"], columns((*BINS, ALL), metrics), paper))
+    return tables
 
 
-def _ablation(rows: Rows, measured: Measured) -> list[Table]:
+def _ablation(groups: Groups, measurements: Measurements) -> list[Table]:
     """Table 3, with identity and idempotence; the paper's rows stand below where there is one table, else apart."""
     paper = []
-    for *words, mse, fmse, psnr in TABLE_3:
-        printed = {("", "mse"): mse, ("", "fmse"): fmse, ("", PEAK): psnr}
-        paper.append(Entry((*words, "180 epochs", "16", "256", "65,742"), printed, "paper"))
-    keys = [("", metric) for metric in ("mse", "fmse", "psnr", PEAK, "identity", "idempotence")]
-    found = []
-    for sets, methods in rows:
-        entries = []
+    for *printed, mse, fmse, psnr in TABLE_3:
+        figures: dict[Key, Figure] = {("", "mse"): mse, ("", "fmse"): fmse, ("", PEAK): psnr}
+        paper.append(Row((*printed, "180 epochs", "16", "256", "65,742"), figures, "paper"))
+    keys = columns([""], ("mse", "fmse", "psnr", PEAK, "identity", "idempotence"))
+    tables = []
+    for test_sets, methods in groups:
+        rows = []
         for method in methods:
-            words = _trained(method.name, measured) if method.kind == "model" else [method.name, *["–"] * (len(TRAINED) - 1)]
-            entries.append(Entry(tuple(words), {("", metric): value for metric, value in method.all().items()}, method.kind))
-        found.append(table(caption(sets, methods[0].counts("subsets")), TRAINED, keys, entries + paper * (len(rows) == 1)))
-    if len(rows) != 1:
-        shared = [key for key in keys if any(key in entry.figures for entry in paper)]
-        found.append(table(APART, TRAINED, shared, paper))
-    return found
+            model = method.kind == "model"
+            words = _ablation_words(method.name, measurements) if model else no_words(method, ABLATION_WORDS)
+            rows.append(Row(words, overall_figures(method), method.kind))
+        shown = caption(test_sets, methods[0].counts("subsets"))
+        tables.append(paper_table(shown, ABLATION_WORDS, keys, rows + paper * (len(groups) == 1)))
+    if len(groups) != 1:
+        shared = [key for key in keys if any(key in row.figures for row in paper)]
+        tables.append(paper_table(APART, ABLATION_WORDS, shared, paper))
+    return tables
 
 
-def _trained(name: str, measured: Measured) -> list[str]:
-    """A model's words in table 3, as TRAINED."""
-    chosen, result = measured.settings.models[name], measured.results[name]
-    switches = (chosen.augment.flip, chosen.augment.crop < 1, chosen.loss.reconstruction == "fn-mse")
-    options = [f"{key} {value}" for key, value in chosen.options.items()]
-    options += [f"initial {chosen.initial.weights}"] if chosen.initial else []
-    return [
-        title(name, measured),
+def _ablation_words(name: str, measurements: Measurements) -> tuple[str, ...]:
+    """A model's words in table 3, as ABLATION_WORDS."""
+    model, result = harmonizer_settings(name, measurements), measurements.results[name]
+    switches = (model.augmentation.flip, model.augmentation.crop < 1, model.loss.reconstruction == "fn-mse")
+    options = [f"{key} {value}" for key, value in model.options.items()]
+    options += [f"initial {model.initial.weights}"] if model.initial else []
+    return (
+        title(name, measurements),
         *("+" if switch else "−" for switch in switches),
         ", ".join(options),
-        *(f"{value:,}" for value in (result["steps"], chosen.batch, result["size"], measured.learned_from[name])),
-    ]
+        *(f"{value:,}" for value in (result["steps"], model.batch, result["size"], measurements.training_scenes[name])),
+    )

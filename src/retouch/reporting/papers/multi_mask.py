@@ -3,18 +3,32 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from retouch.evaluation.measure import IHARMONY4
 from retouch.models.catalogue import cost
-from retouch.reporting.papers.built import Built, built
-from retouch.reporting.papers.measured import Measured, Method
-from retouch.reporting.papers.parts import ALL, SUBSETS, by_subset, caption, columns, here, keyed, title
-from retouch.reporting.sheets import Entry, Key, Sheet, Table, table
+from retouch.reporting.papers.measurements import Measurements, Method
+from retouch.reporting.papers.parts import (
+    ALL,
+    IHARMONY4,
+    SUBSETS,
+    by_subset,
+    caption,
+    columns,
+    harmonizer_settings,
+    no_words,
+    overall_figures,
+    paper_table,
+    printed_figures,
+    title,
+    training_note,
+)
+from retouch.reporting.papers.variants import Variant, variant
+from retouch.reporting.tables import RATIO, Figure, Key, Row, Sheet, Table
 
 
 @dataclass(frozen=True)
 class PaperRow:
     """One row of a paper's table: means over its test set at 256 px."""
 
+    task: str
     benchmark: str
     method: str
     figures: dict[str, float]
@@ -22,7 +36,8 @@ class PaperRow:
 
 
 def _row(benchmark: str, method: str, mse: float, psnr: float, ssim: float, lpips: float) -> PaperRow:
-    return PaperRow(benchmark, method, {"mse": mse, "psnr": psnr, "ssim": ssim, "lpips": lpips}, "Sg-MMH table 2")
+    figures = {"mse": mse, "psnr": psnr, "ssim": ssim, "lpips": lpips}
+    return PaperRow("harmonization", benchmark, method, figures, "Sg-MMH table 2")
 
 
 ROWS = (
@@ -36,7 +51,7 @@ ROWS = (
     _row("hlip", "Sg-MMH (OMGAN)", 42.62, 33.92, 0.97, 0.018),
 )
 
-DIFFERS = (
+DIFFERENCES = (
     "The papers train on 20,196 ADE20K and 30,385 LIP photographs at 256 px for 40,000 and 85,000 steps of 256 pictures "
     "on GPUs, and test on 2,000 and 9,972; they report iDIH on iHarmony4 only. Compare the ratios to the composite's MSE, "
     "not the absolute figures."
@@ -63,154 +78,155 @@ TABLE_S3 = (  # method, output, backbone; MSE, PSNR of each sub-dataset, then of
     ("HT", "HLS, add + mul", "ht", 21.47, 37.56, 29.17, 37.15, 73.96, 32.83, 55.11, 36.84, 30.19, 36.90),
     ("HT", "Lab, add + mul", "ht", 13.95, 39.14, 22.04, 38.64, 59.03, 34.00, 43.57, 36.86, 21.89, 38.38),
 )
-IOU_S3 = dict(zip(SUBSETS, (0.511, 0.853, 0.815, 0.779), strict=True))  # of HLS, add
+TABLE_S3_IOU = dict(zip(SUBSETS, (0.511, 0.853, 0.815, 0.779), strict=True))  # of HLS, add
 
-FIGURES = ("mse", "psnr", "ssim", "lpips")
-ABLATED = ["model", "operators", "space", "parametrisation", "LPIPS", "D", "backbone", "steps × batch", "px"]
+METRICS = ("mse", "psnr", "ssim", "lpips")
+ABLATION_WORDS = ["model", "operators", "space", "parametrisation", "LPIPS", "D", "backbone", "steps × batch", "px"]
 NONE = "no model in params.yaml is"
-LOCATED = "IoU: the paper binarises |add| at 1e-4 (§6), here every operator mask counts from evaluate.mask_threshold ({:g}) on."
-COSTS = (
+IOU_NOTE = "IoU: the paper binarises |add| at 1e-4 (§6); here every operator mask counts above evaluate.mask_threshold ({:g})."
+COST_NOTE = (
     "GMAC: at working size and with the options of params.yaml. The paper's seconds are those of its whole test set, 2,000 and "
     "9,972 pictures, on a GPU; seconds here are no output of a pipeline: `benchmarks/inference.py` measures them."
 )
-SINGLE = (
+SINGLE_MASK_NOTE = (
     "Here the mask is given to a model (`ht-*`) or not (`sgmmh-*`); IoU says where the operator masks act. The paper trains on "
     "65,742 composites of iHarmony4 at 256 px and does not say what peak its PSNR has; here it is 255. All is the mean over "
     "pictures."
 )
 
 
-def sheets(measured: Measured) -> dict[str, Sheet]:
+def sheets(measurements: Measurements) -> dict[str, Sheet]:
     """The four tables by file name; one line each where params.yaml lists no fitting model."""
-    made = {name: built(chosen) for name, chosen in measured.models(PAPER).items()}
-    located = LOCATED.format(measured.settings.evaluate.mask_threshold)
+    variants = {name: variant(model) for name, model in measurements.models(PAPER).items()}
+    iou_note = IOU_NOTE.format(measurements.settings.evaluate.mask_threshold)
     parts = {
-        "2": ("table 2", f"{NONE} tested on hscene or hlip", _results(measured), (DIFFERS,)),
-        "s1": ("table S1: ablation", f"{NONE} tested on hscene", _ablation(measured, made), (DIFFERS, located)),
-        "s2": ("table S2: two stages", f"{NONE} of two stages", _two_stages(measured, made), (DIFFERS, COSTS)),
-        "s3": ("table S3: single mask", f"{NONE} tested on {IHARMONY4}", _single(measured, made), (SINGLE, located)),
+        "2": ("table 2", f"{NONE} tested on hscene or hlip", _results(measurements), (DIFFERENCES,)),
+        "s1": ("table S1: ablation", f"{NONE} tested on hscene", _ablation(measurements, variants), (DIFFERENCES, iou_note)),
+        "s2": ("table S2: two stages", f"{NONE} of two stages", _two_stages(measurements, variants), (DIFFERENCES, COST_NOTE)),
+        "s3": (
+            "table S3: single mask",
+            f"{NONE} tested on {IHARMONY4}",
+            _single_mask(measurements, variants),
+            (SINGLE_MASK_NOTE, iou_note),
+        ),
     }
-    models = here(measured, list(made)) if made else ""
+    trained = training_note(measurements, list(variants)) if variants else ""
     return {
         f"multi-mask-{number}.md": Sheet(
-            f"{TITLE}, {name}", tuple(tables), (models, *notes) if tables else (f"{name[:1].upper()}{name[1:]}: {none}.",)
+            f"{TITLE}, {name}", tuple(tables), (trained, *notes) if tables else (f"{name[:1].upper()}{name[1:]}: {none}.",)
         )
         for number, (name, none, tables, notes) in parts.items()
     }
 
 
-def _results(measured: Measured) -> list[Table]:
+def _results(measurements: Measurements) -> list[Table]:
     """Table 2: one table a benchmark."""
-    metrics = columns([""], (*FIGURES, "mse_ratio", "identity", "idempotence"))
-    found = []
+    keys = columns([""], (*METRICS, RATIO, "identity", "idempotence"))
+    tables = []
     for benchmark in ("hscene", "hlip"):
-        if models := measured.tested(PAPER, benchmark):
-            methods = measured.methods([benchmark], models)
-            base = methods[0].all()["mse"]
-            entries = [
-                Entry((_name(one, measured),), _all(one) | {("", "mse_ratio"): one.all()["mse"] / base}, one.kind)
-                for one in methods
-            ]
-            rows = [row for row in ROWS if row.benchmark == benchmark]
-            for row in rows:
-                printed = {("", metric): value for metric, value in row.figures.items()}
-                ratio = row.figures["mse"] / rows[0].figures["mse"]
-                entries.append(Entry((row.method,), printed | {("", "mse_ratio"): ratio}, "paper"))
-            found.append(table(_told(methods, benchmark), ["method"], metrics, entries))
-    return found
+        models = measurements.tested(PAPER, benchmark)
+        if not models:
+            continue
+        methods = measurements.methods([benchmark], models)
+        reference = methods[0].all()["mse"]
+        rows = []
+        for method in methods:
+            ratio: dict[Key, Figure] = {("", RATIO): method.all()["mse"] / reference}
+            rows.append(Row((_title(method, measurements),), overall_figures(method) | ratio, method.kind))
+        printed = [row for row in ROWS if row.benchmark == benchmark]
+        for row in printed:
+            figures: dict[Key, Figure] = {("", metric): value for metric, value in row.figures.items()}
+            figures["", RATIO] = row.figures["mse"] / printed[0].figures["mse"]
+            rows.append(Row((row.method,), figures, "paper"))
+        tables.append(paper_table(_caption(methods, benchmark), ["method"], keys, rows))
+    return tables
 
 
-def _ablation(measured: Measured, made: dict[str, Built]) -> list[Table]:
-    """The supplement's table 1, with what else can be chosen; not of models in two stages."""
-    models = [name for name in measured.tested(PAPER, "hscene") if not made[name].two_stage]
+def _ablation(measurements: Measurements, variants: dict[str, Variant]) -> list[Table]:
+    """The supplement's table 1, with all other options; without models in two stages."""
+    models = [name for name in measurements.tested(PAPER, "hscene") if not variants[name].two_stage]
     if not models:
         return []
-    methods = measured.methods(["hscene"], models)
-    entries = [Entry(_bare(methods[0], ABLATED), _all(methods[0]), "baseline")]
-    entries += [Entry(_trained(one.name, measured, made), _all(one), "model") for one in methods if one.kind == "model"]
+    methods = measurements.methods(["hscene"], models)
+    rows = [Row(no_words(methods[0], ABLATION_WORDS), overall_figures(methods[0]), "baseline")]
+    for method in methods:
+        if method.kind == "model":
+            rows.append(Row(_ablation_words(method.name, measurements, variants[method.name]), overall_figures(method)))
     for name, operators, perceptual, critic, *values, iou in TABLE_S1:
         form = ("–", "–") if operators == "–" else ("Lab", "relu")
         words = (name, operators, *form, perceptual, critic, "unet", f"{50 if critic == '+' else 40},000 × 256", "256")
-        printed = keyed([""], FIGURES, values) | ({} if iou is None else {("", "iou"): iou})
-        entries.append(Entry(words, printed, "paper"))
-    return [table(_told(methods, "hscene"), ABLATED, columns([""], (*FIGURES, "iou", "ap")), entries)]
+        figures = printed_figures([""], METRICS, values) | ({} if iou is None else {("", "iou"): iou})
+        rows.append(Row(words, figures, "paper"))
+    return [paper_table(_caption(methods, "hscene"), ABLATION_WORDS, columns([""], (*METRICS, "iou", "ap")), rows)]
 
 
-def _trained(name: str, measured: Measured, made: dict[str, Built]) -> tuple[str, ...]:
-    """A model's words in the ablation, as ABLATED."""
-    chosen, result, one = measured.settings.models[name], measured.results[name], made[name]
-    switches = (chosen.loss.perceptual > 0, chosen.adversarial is not None and chosen.adversarial.weight > 0)
+def _ablation_words(name: str, measurements: Measurements, variant: Variant) -> tuple[str, ...]:
+    """A model's words, as ABLATION_WORDS."""
+    model, result = harmonizer_settings(name, measurements), measurements.results[name]
+    switches = (model.loss.perceptual > 0, model.adversarial is not None and model.adversarial.weight > 0)
     return (
-        title(name, measured),
-        *(word or "–" for word in (one.operators, one.space, one.parametrisation)),
+        title(name, measurements),
+        *(word or "–" for word in (variant.operators, variant.space, variant.parametrisation)),
         *("+" if switch else "−" for switch in switches),
-        one.backbone,
-        f"{result['steps']:,} × {chosen.batch}",
+        variant.backbone,
+        f"{result['steps']:,} × {model.batch}",
         str(result["size"]),
     )
 
 
-def _two_stages(measured: Measured, made: dict[str, Built]) -> list[Table]:
+def _two_stages(measurements: Measurements, variants: dict[str, Variant]) -> list[Table]:
     """The supplement's table 2: a localizer and a harmonizer against models in one stage; one table a benchmark."""
-    found = []
+    tables = []
     for benchmark, paper in TABLE_S2.items():
-        models = [name for name in measured.tested(PAPER, benchmark) if not made[name].needs_mask]
-        if not any(made[name].two_stage for name in models):
+        models = [name for name in measurements.tested(PAPER, benchmark) if not variants[name].mask_input]
+        if not any(variants[name].two_stage for name in models):
             continue
-        methods = measured.methods([benchmark], sorted(models, key=lambda name: not made[name].two_stage))
-        entries = [Entry(("composite", "–"), _all(methods[0]), "baseline")]
-        for one in methods:
-            if one.kind == "model":
-                words = (_name(one, measured), "2" if made[one.name].two_stage else "1")
-                chosen, size = measured.settings.models[one.name], measured.results[one.name]["size"]
-                _, gmac = cost(chosen.architecture, size, **chosen.options)
-                entries.append(Entry(words, _all(one) | {("", "gmac"): gmac}, "model"))
+        methods = measurements.methods([benchmark], sorted(models, key=lambda name: not variants[name].two_stage))
+        rows = [Row((methods[0].name, "–"), overall_figures(methods[0]), "baseline")]
+        for method in methods:
+            if method.kind == "model":
+                words = (_title(method, measurements), "2" if variants[method.name].two_stage else "1")
+                model, size = measurements.settings.models[method.name], measurements.results[method.name]["size"]
+                _, gmac = cost(model.architecture, size, **model.options)
+                rows.append(Row(words, overall_figures(method) | {("", "gmac"): gmac}))
         for name, values in paper.items():
             words = (name, "1" if name == "OMGAN" else "2")
-            entries.append(Entry(words, keyed([""], (*FIGURES, "seconds"), values), "paper"))
-        keys = columns([""], (*FIGURES, "iou", "ap", "gmac", "seconds"))
-        found.append(table(_told(methods, benchmark), ["method", "stages"], keys, entries))
-    return found
+            rows.append(Row(words, printed_figures([""], (*METRICS, "seconds"), values), "paper"))
+        keys = columns([""], (*METRICS, "iou", "ap", "gmac", "seconds"))
+        tables.append(paper_table(_caption(methods, benchmark), ["method", "stages"], keys, rows))
+    return tables
 
 
-def _single(measured: Measured, made: dict[str, Built]) -> list[Table]:
+def _single_mask(measurements: Measurements, variants: dict[str, Variant]) -> list[Table]:
     """The supplement's table 3: iHarmony4's composites, with one mask each."""
-    benchmarks = measured.settings.synthesize.benchmarks
-    sets = [name for name, chosen in benchmarks.items() if chosen.kind == "pairs" and IHARMONY4 in chosen.sources]
+    benchmarks = measurements.settings.synthesize.benchmarks
+    iharmony4 = [name for name, one in benchmarks.items() if one.kind == "pairs" and IHARMONY4 in one.sources]
     groups: dict[tuple[str, ...], list[str]] = {}
-    for name in measured.models(PAPER):
-        if tested := tuple(one for one in sets if one in measured.results[name]["benchmarks"]):
+    for name in measurements.models(PAPER):
+        if tested := tuple(one for one in iharmony4 if one in measurements.results[name]["benchmarks"]):
             groups.setdefault(tested, []).append(name)
     if not groups:
         return []
     words = ["method", "output", "backbone"]
     paper = []
     for *printed, values in ((*row[:3], row[3:]) for row in TABLE_S3):
-        figures = keyed((*SUBSETS, ALL), ("mse", "psnr"), values)
+        figures = printed_figures((*SUBSETS, ALL), ("mse", "psnr"), values)
         if printed[1] == "HLS, add":
-            figures |= {(name, "iou"): value for name, value in IOU_S3.items()}
-        paper.append(Entry(tuple(printed), figures, "paper"))
+            figures |= {(name, "iou"): value for name, value in TABLE_S3_IOU.items()}
+        paper.append(Row(tuple(printed), figures, "paper"))
 
-    def worded(method: Method) -> tuple[str, ...]:
+    def words_of(method: Method) -> tuple[str, ...]:
         if method.kind != "model":
-            return _bare(method, words)
-        return title(method.name, measured), made[method.name].output, made[method.name].backbone
+            return no_words(method, words)
+        return title(method.name, measurements), variants[method.name].output, variants[method.name].backbone
 
-    rows = [(tested, measured.methods(tested, models)) for tested, models in groups.items()]
-    return by_subset(rows, words, worded, ("mse", "psnr", "iou"), paper)
-
-
-def _name(method: Method, measured: Measured) -> str:
-    return title(method.name, measured) if method.kind == "model" else method.name
+    methods = [(tested, measurements.methods(tested, models)) for tested, models in groups.items()]
+    return by_subset(methods, words, words_of, ("mse", "psnr", "iou"), paper)
 
 
-def _bare(method: Method, words: Sequence[str]) -> tuple[str, ...]:
-    return (method.name, *["–"] * (len(words) - 1))
+def _title(method: Method, measurements: Measurements) -> str:
+    return title(method.name, measurements) if method.kind == "model" else method.name
 
 
-def _told(methods: Sequence[Method], benchmark: str) -> str:
+def _caption(methods: Sequence[Method], benchmark: str) -> str:
     return caption([benchmark], methods[0].counts("subsets"))
-
-
-def _all(method: Method) -> dict[Key, float]:
-    return {("", metric): value for metric, value in method.all().items()}

@@ -1,66 +1,65 @@
 """Our own harmonizers beside the papers': all models that were tested on the same test sets, by the time that they had."""
 
-from retouch.models import REGION
 from retouch.models.catalogue import cost
-from retouch.reporting.papers.measured import Measured, Method
-from retouch.reporting.papers.parts import caption, here
-from retouch.reporting.sheets import Entry, Key, Sheet, table
+from retouch.models.region import PAPER
+from retouch.reporting.papers.measurements import Measurements, Method
+from retouch.reporting.papers.parts import caption, no_words, overall_figures, paper_table, training_note
+from retouch.reporting.tables import RATIO, Key, Row, Sheet
 
 TITLE = "Region transforms"
-PIXELS = ("mse_ratio", "mse", "fmse", "psnr", "iou", "ap", "identity_mae", "idempotence_mae")
-WORDS = ["model", "architecture", "options", "minutes", "composites shown", "made", "M parameters"]
+METRICS = (RATIO, "mse", "fmse", "psnr", "iou", "ap", "identity_mae", "idempotence_mae")
+WORDS = ["model", "architecture", "options", "minutes", "composites shown", "distinct", "M parameters"]
 NOTES = (
-    "`region` is given the mask, `region-free` label maps, else it makes regions of its own; of the others the task stands in "
-    "`retouch models`. Minutes are those that the settings allow a training (`models.*.minutes`; – without end). "
-    "A composite was shown `models.*.echo` times, cropped anew each time.",
-    "Identity and idempotence are how much a real picture, and one harmonized already, change, on the 0–255 scale.",
+    "`region` gets the mask, `region-free` gets label maps or makes regions of its own; `retouch models` lists what the others "
+    "get. Minutes are the limit that the settings put on a training (`models.*.minutes`; – without one). "
+    "Each composite was shown `models.*.data_echoing_factor` times, cropped anew each time.",
+    "Identity and idempotence are how much an original photograph, and a picture harmonized once, change, on the 0–255 scale.",
 )
 NONE = "No model of this family is listed under `models` in params.yaml."
 
 
-def sheets(measured: Measured) -> dict[str, Sheet]:
-    """A table a benchmark that one of our models was tested on, and one for several together; one line where there is none."""
-    compared = _compared(measured)
+def sheets(measurements: Measurements) -> dict[str, Sheet]:
+    """A table for each benchmark that one of our models was tested on, and one for several; one line where there is none."""
+    compared = _compared(measurements)
     tables = []
-    for sets, models in compared.items():
-        methods = measured.methods(sets, models)
-        counts = {name: measured.results[models[0]]["benchmarks"][name]["count"] for name in sets}
-        columns: list[Key] = [("", metric) for metric in PIXELS]
-        tables.append(table(caption(sets, counts), WORDS, columns, [_entry(method, measured) for method in methods]))
-    named = list(dict.fromkeys(name for models in compared.values() for name in models))
-    notes = (here(measured, named), *NOTES) if compared else (NONE,)
+    for test_sets, models in compared.items():
+        methods = measurements.methods(test_sets, models)
+        counts = {name: measurements.results[models[0]]["benchmarks"][name]["count"] for name in test_sets}
+        keys: list[Key] = [("", metric) for metric in METRICS]
+        tables.append(paper_table(caption(test_sets, counts), WORDS, keys, [_row(method, measurements) for method in methods]))
+    names = list(dict.fromkeys(name for models in compared.values() for name in models))
+    notes = (training_note(measurements, names), *NOTES) if compared else (NONE,)
     return {"region.md": Sheet(f"{TITLE} beside pixels and operator masks", tuple(tables), notes)}
 
 
-def _compared(measured: Measured) -> dict[tuple[str, ...], list[str]]:
+def _compared(measurements: Measurements) -> dict[tuple[str, ...], list[str]]:
     """Test sets of our models, alone and as each was tested on several, and all models that were tested on these."""
-    tested = {name: set(measured.results[name]["benchmarks"]) for name in measured.settings.models}
-    together = {tuple(sorted(tested[name])) for name in measured.models(REGION)}
-    alone = {(name,) for sets in together for name in sets}
+    tested = {name: set(result["benchmarks"]) for name, result in measurements.results.items()}
+    together = {tuple(sorted(tested[name])) for name in measurements.models(PAPER)}
+    alone = {(name,) for test_sets in together for name in test_sets}
     return {
-        sets: [name for name in tested if tested[name].issuperset(sets)]
-        for sets in sorted(alone | together, key=lambda sets: (-len(sets), sets))
+        test_sets: [name for name in tested if tested[name].issuperset(test_sets)]
+        for test_sets in sorted(alone | together, key=lambda names: (-len(names), names))
     }
 
 
-def _entry(method: Method, measured: Measured) -> Entry:
-    found: dict[Key, float] = {("", metric): value for metric, value in method.all().items()}
-    before = Method(method.name, method.kind, "composite", method.parts).all()["mse"]
-    found["", "mse_ratio"] = found["", "mse"] / max(before, 1e-9)
-    words = _trained(method.name, measured) if method.kind == "model" else [method.name, *["–"] * (len(WORDS) - 1)]
-    return Entry(tuple(words), found, method.kind)
+def _row(method: Method, measurements: Measurements) -> Row:
+    before = Method(method.name, method.kind, "reference", method.parts).all()["mse"]
+    figures = overall_figures(method) | {("", RATIO): method.all()["mse"] / max(before, 1e-9)}
+    words = _training_words(method.name, measurements) if method.kind == "model" else no_words(method, WORDS)
+    return Row(words, figures, method.kind)
 
 
-def _trained(name: str, measured: Measured) -> list[str]:
+def _training_words(name: str, measurements: Measurements) -> tuple[str, ...]:
     """A model's words, as WORDS."""
-    chosen, result = measured.settings.models[name], measured.results[name]
-    parameters, _ = cost(chosen.architecture, result["size"], **chosen.options)
-    return [
+    model, result = measurements.settings.models[name], measurements.results[name]
+    parameters, _ = cost(model.architecture, result["size"], **model.options)
+    return (
         name,
-        chosen.architecture,
-        ", ".join(f"{key} {value}" for key, value in chosen.options.items()),
-        "–" if chosen.minutes is None else f"{chosen.minutes:g}",
-        f"{result['steps'] * chosen.batch:,}",
-        f"{result['steps'] * chosen.batch // chosen.echo:,}",
+        model.architecture,
+        ", ".join(f"{key} {value}" for key, value in model.options.items()),
+        "–" if model.minutes is None else f"{model.minutes:g}",
+        f"{result['steps'] * model.batch:,}",
+        f"{result['steps'] * model.batch // model.data_echoing_factor:,}",
         f"{parameters / 1e6:.2f}",
-    ]
+    )

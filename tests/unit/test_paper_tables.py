@@ -6,32 +6,34 @@ import pandas as pd
 import pytest
 import yaml
 
+from retouch import tasks
 from retouch.errors import StoreError
-from retouch.evaluation.summary import bin_names, summarize, weighted
+from retouch.evaluation.summary import summarize, weighted
 from retouch.models.catalogue import cost
-from retouch.reporting import papers, sheets
+from retouch.reporting import papers
 from retouch.reporting.papers import foreground_aware, multi_mask, region
-from retouch.reporting.papers.measured import Measured
+from retouch.reporting.papers.measurements import Measurements
 from retouch.settings import Settings, parse
 
 EDGES = [0.05, 0.15, 1.0]
+TASK = tasks.get("harmonization")
 SUBSETS = ("HCOCO", "HAdobe5k", "HFlickr", "Hday2night")
 
 
 def result(pictures: list[tuple[str, str, float, float]], factor: float, iou: float | None = None) -> dict:
-    """metrics.json of pictures (benchmark, subset, foreground, composite MSE); harmonized = composite × factor.
+    """metrics.json of pictures (benchmark, subset, foreground, composite MSE); prediction = composite × factor.
 
     LPIPS and AP are there with IoU only.
     """
     rows = []
     for benchmark, subset, foreground, mse in pictures:
         row = {"benchmark": benchmark, "subset": subset, "source": "iharmony4", "foreground": foreground}
-        for side, error in (("composite", mse), ("harmonized", mse * factor)):
+        for side, error in (("reference", mse), ("prediction", mse * factor)):
             row |= {f"{side}_mse": error, f"{side}_fmse": 10 * error, f"{side}_psnr": 30, f"{side}_psnr_target_max": 29}
             row |= {f"{side}_ssim": 0.9}
-        row |= {"harmonized_identity": 1.5, "harmonized_idempotence": 2.5}
-        rows.append(row | ({} if iou is None else {"harmonized_iou": iou, "harmonized_ap": iou / 2, "harmonized_lpips": 0.01}))
-    return {**summarize(pd.DataFrame(rows), EDGES), "size": 64, "steps": 70}
+        row |= {"prediction_identity": 1.5, "prediction_idempotence": 2.5}
+        rows.append(row | ({} if iou is None else {"prediction_iou": iou, "prediction_ap": iou / 2, "prediction_lpips": 0.01}))
+    return {**summarize(TASK, pd.DataFrame(rows), EDGES), "size": 64, "steps": 70}
 
 
 IHARMONY = [("iharmony4", "HCOCO", 0.01, 10.0), ("iharmony4", "HCOCO", 0.1, 20.0), ("iharmony4", "HCOCO", 0.02, 30.0),
@@ -53,26 +55,31 @@ def loss(**changes: object) -> dict:
     return yaml.safe_load(Path("params/sample.yaml").read_text())["models"]["idih"]["loss"] | changes
 
 
-def made(
+def measurements(models: dict[str, dict], results: dict[str, dict], pictures: list, bins: list[float] = EDGES) -> Measurements:
+    baselines = {name: result(pictures, 0.9) for name in TASK.baselines}
+    return Measurements(TASK, settings(models, bins), results, baselines, dict.fromkeys(models, 500))
+
+
+def markdown(
     models: dict[str, dict], results: dict[str, dict], pictures: list, bins: list[float] = EDGES, paper=foreground_aware
 ) -> dict[str, str]:
-    baselines = {name: result(pictures, 0.9) for name in ("reinhard", "histogram", "poisson")}
-    measured = Measured(settings(models, bins), results, baselines, dict.fromkeys(models, 500))
-    return {name: sheets.markdown(sheet) for name, sheet in paper.sheets(measured).items()}
+    sheets = paper.sheets(measurements(models, results, pictures, bins))
+    return {name: sheet.markdown() for name, sheet in sheets.items()}
 
 
 def row(text: str, method: str, at: int = 0) -> list[str]:
     """The cells after the first of the `at`-th row of a method."""
-    found = [line for line in text.splitlines() if line.startswith(f"| {method} |")]
-    return [cell.strip() for cell in found[at].strip("|").split("|")][1:]
+    lines = [line for line in text.splitlines() if line.startswith(f"| {method} |")]
+    return [cell.strip() for cell in lines[at].strip("|").split("|")][1:]
 
 
+AUGMENTATION = {"flip": True, "keep_empty": 0.05, "clean_probability": 0.0, "label_jitter": 0.0}
 ONE = {"idih": {"benchmarks": ["iharmony4"]}}
 
 
 @pytest.fixture(scope="module")
 def files() -> dict[str, str]:
-    return made(ONE, {"idih": result(IHARMONY, 0.5)}, IHARMONY)
+    return markdown(ONE, {"idih": result(IHARMONY, 0.5)}, IHARMONY)
 
 
 def test_all_weighs_every_picture_the_same(files):
@@ -107,12 +114,12 @@ def test_the_ablation_reads_the_models_settings():
     changes = {
         "plain": ONE["idih"] | {
             "architecture": "dih",
-            "augment": {"flip": True, "crop": 1.0, "keep_empty": 0.05, "natural": 0.0, "labels": 0.0},
+            "augmentation": AUGMENTATION | {"crop": 1.0},
             "loss": loss(reconstruction="mse"),
         },
-        "idih": ONE["idih"] | {"augment": {"flip": True, "crop": 0.5, "keep_empty": 0.05, "natural": 0.0, "labels": 0.0}},
+        "idih": ONE["idih"] | {"augmentation": AUGMENTATION | {"crop": 0.5}},
     }  # fmt: skip
-    text = made(changes, {"plain": result(IHARMONY, 0.8), "idih": result(IHARMONY, 0.5)}, IHARMONY)["foreground-aware-3.md"]
+    text = markdown(changes, {"plain": result(IHARMONY, 0.8), "idih": result(IHARMONY, 0.5)}, IHARMONY)["foreground-aware-3.md"]
     trained = ["depth 5, width 32, magnitude 0.33", "70", "16", "64", "500"]
     assert row(text, "plain (dih)") == ["+", "−", "−", *trained, "53.33", "533.33", "30.00", "29.00", "1.50", "2.50"]
     assert row(text, "idih")[:3] == ["+", "+", "+"]
@@ -126,7 +133,7 @@ def test_other_test_sets_get_tables_of_their_own_and_the_paper_s_stands_apart():
     drawn = [("hlip", "hlip", 0.1, 8.0), ("hscene", "hscene", 0.4, 300.0)]
     models = {"idih": {"benchmarks": ["hlip", "hscene"]}, "dih": {"architecture": "dih", "benchmarks": ["hlip"]}}
     results = {"idih": result(drawn, 0.5), "dih": result(drawn[:1], 0.25)}
-    files = made(models, results, drawn)
+    files = markdown(models, results, drawn)
     assert [text.count("(paper)") for text in files.values()] == [7, 6, 15]
     text = files["foreground-aware-1.md"]
     parts = text.split("On ")[1:]
@@ -139,27 +146,26 @@ def test_other_test_sets_get_tables_of_their_own_and_the_paper_s_stands_apart():
 
 
 def test_other_bins_are_not_set_against_the_papers():
-    text = made(ONE, {"idih": result(IHARMONY, 0.5)}, IHARMONY, bins=[0.05, 0.15, 0.6, 1.0])["foreground-aware-2.md"]
+    text = markdown(ONE, {"idih": result(IHARMONY, 0.5)}, IHARMONY, bins=[0.05, 0.15, 0.6, 1.0])["foreground-aware-2.md"]
     assert "15–60 % MSE ↓" in text
     assert row(text.partition(foreground_aware.APART)[2], "*DIH* (paper)")[0] == "*18.92*"
 
 
 def test_without_a_model_of_the_paper_the_files_say_so():
     models = {"sgmmh": {"architecture": "sgmmh-om", "benchmarks": ["iharmony4"]}}
-    for text in made(models, {"sgmmh": result(IHARMONY, 0.5)}, IHARMONY).values():
+    for text in markdown(models, {"sgmmh": result(IHARMONY, 0.5)}, IHARMONY).values():
         assert text.count("\n") == 3
         assert "No model of this paper is listed" in text
 
 
 def test_baselines_that_lack_a_test_set_are_named():
     with pytest.raises(StoreError, match="lacks iharmony4: run `dvc repro baselines`"):
-        made(ONE, {"idih": result(IHARMONY, 0.5)}, [("hlip", "hlip", 0.1, 8.0)])
+        markdown(ONE, {"idih": result(IHARMONY, 0.5)}, [("hlip", "hlip", 0.1, 8.0)])
 
 
 def test_every_paper_s_files_have_names_of_their_own():
-    baselines = {name: result(IHARMONY, 0.9) for name in ("reinhard", "histogram", "poisson")}
-    measured = Measured(settings(ONE), {"idih": result(IHARMONY, 0.5)}, baselines, {"idih": 500})
-    names = [name for made in papers.sheets(measured).values() for name in made]
+    one = measurements(ONE, {"idih": result(IHARMONY, 0.5)}, IHARMONY)
+    names = [name for sheets in papers.sheets(one).values() for name in sheets]
     assert len(names) == len(set(names))
     assert all(name.endswith(".md") for name in names)
 
@@ -198,7 +204,7 @@ MASKS = {
 def multi() -> dict[str, str]:
     results = {name: result(DRAWN, 0.5, iou=0.4) for name in MASKS}
     results |= {"add": result(DRAWN[:2], 0.25, iou=0.6), "ht": result(IHARMONY, 0.5, iou=0.7)}
-    return made(MASKS, results, DRAWN + IHARMONY, paper=multi_mask)
+    return markdown(MASKS, results, DRAWN + IHARMONY, paper=multi_mask)
 
 
 def columns(text: str) -> list[list[str]]:
@@ -217,7 +223,7 @@ def test_table_2_has_a_table_a_benchmark_with_the_papers_rows_below(multi):
     assert row(text, "*Sg-MMH (OM)* (paper)")[4] == "*0.367*"
     assert row(text, "*Sg-MMH (OMGAN)* (paper)", 1)[0] == "*42.62*"
     assert text.count("| add (sgmmh-om-add) |") == 1  # not measured on hlip
-    assert "ht (" not in text.partition("What was learned")[0]
+    assert "ht (" not in text.partition("Trained here")[0]
 
 
 def test_the_multi_mask_ablation_reads_what_each_model_is(multi):
@@ -230,7 +236,7 @@ def test_the_multi_mask_ablation_reads_what_each_model_is(multi):
     assert row(text, "rgb (sgmmh-rgb)")[:3] == ["–", "–", "–"]
     assert row(text, "*OM, add* (paper)")[-2:] == ["*0.529*", "–"]
     assert row(text, "composite")[-2:] == ["–", "–"]
-    assert "stages" not in text.partition("What was learned")[0]
+    assert "stages" not in text.partition("Trained here")[0]
 
 
 def test_two_stages_are_set_against_one_with_their_cost(multi):
@@ -240,8 +246,8 @@ def test_two_stages_are_set_against_one_with_their_cost(multi):
     assert methods[:3] == ["composite", "stages (two-stage)", "om (sgmmh-om)"]
     for name, words, stages in (("stages", "stages (two-stage)", "2"), ("om", "om (sgmmh-om)", "1")):
         cells = row(text, words)
-        chosen = settings(MASKS).models[name]
-        assert (cells[0], *cells[-2:]) == (stages, f"{cost(chosen.architecture, 64, **chosen.options)[1]:.3f}", "–")
+        model = settings(MASKS).models[name]
+        assert (cells[0], *cells[-2:]) == (stages, f"{cost(model.architecture, 64, **model.options)[1]:.3f}", "–")
     assert row(text, "*DIRL + DoveNet* (paper)", 1)[-1] == "*1430.0*"
 
 
@@ -258,7 +264,7 @@ def test_the_single_mask_table_sets_iou_beside_the_papers(multi):
 
 
 def test_without_a_fitting_model_each_file_says_so_in_one_line():
-    files = made(ONE, {"idih": result(IHARMONY, 0.5)}, IHARMONY, paper=multi_mask)
+    files = markdown(ONE, {"idih": result(IHARMONY, 0.5)}, IHARMONY, paper=multi_mask)
     assert [text.splitlines()[2] for text in files.values()] == [
         "Table 2: no model in params.yaml is tested on hscene or hlip.",
         "Table S1: ablation: no model in params.yaml is tested on hscene.",
@@ -286,14 +292,8 @@ def test_the_figures_of_sg_mmh_agree_with_each_other():
 
 
 def test_a_mean_of_means_needs_the_metric_everywhere():
-    parts = [{"count": 1, "composite": {"mse": 4.0, "lpips": 1.0}}, {"count": 3, "composite": {"mse": 8.0}}]
-    assert weighted(parts, "composite") == {"mse": 7.0}
-
-
-def test_bins_are_named_by_their_edges():
-    assert bin_names(EDGES) == list(foreground_aware.BINS)
-    assert [sheets.percent(name) for name in bin_names(EDGES)] == ["0–5 %", "5–15 %", "15–100 %"]
-    assert sheets.percent("HFlickr") == "HFlickr"
+    parts = [{"count": 1, "reference": {"mse": 4.0, "lpips": 1.0}}, {"count": 3, "reference": {"mse": 8.0}}]
+    assert weighted(parts, "reference") == {"mse": 7.0}
 
 
 def test_our_models_stand_beside_all_that_were_tested_on_the_same():
@@ -304,13 +304,13 @@ def test_our_models_stand_beside_all_that_were_tested_on_the_same():
             "options": {"width": 32},
             "benchmarks": ["iharmony4", "hscene"],
             "minutes": 2,
-            "echo": 4,
+            "data_echoing_factor": 4,
         },
         "idih": {"benchmarks": ["iharmony4", "hscene"]},
         "other": {"benchmarks": ["hscene"]},
     }
     results = {"ours": result(two, 0.25), "idih": result(two, 0.5), "other": result(two[-1:], 0.75)}
-    text = made(models, results, two, paper=region)["region.md"]
+    text = markdown(models, results, two, paper=region)["region.md"]
     both, hscene, iharmony = text.split("On ")[1:]
     assert both.startswith("hscene, iharmony4;")
     assert row(both, "ours")[:1] == ["region"]
@@ -319,5 +319,5 @@ def test_our_models_stand_beside_all_that_were_tested_on_the_same():
     assert "| other |" not in both + iharmony
     assert row(hscene, "other")[6] == "0.750"
     assert row(iharmony, "idih")[6] == "0.500"
-    alone = made({"idih": {"benchmarks": ["hscene"]}}, {"idih": result(two[-1:], 0.5)}, two, paper=region)["region.md"]
+    alone = markdown({"idih": {"benchmarks": ["hscene"]}}, {"idih": result(two[-1:], 0.5)}, two, paper=region)["region.md"]
     assert "No model of this family" in alone
