@@ -3,9 +3,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from retouch.settings import AugmentSettings
+from retouch.settings.harmonization import AugmentationSettings
 from retouch.synthesis import SampleBatch
-from retouch.tasks.augmentation import augment, with_natural
+from retouch.tasks.base import Share
+from retouch.tasks.harmonization.learning.augmentation import WHOLE, augment, replace_by_targets
 
 SIZE = 48
 
@@ -18,8 +19,8 @@ def batch(count: int = 6, foreground: tuple[slice, slice] = (slice(8, 30), slice
     return SampleBatch(real + 0.3 * mask * (1 - real), real, mask, (mask[:, 0] * 2).long(), ["recipe"] * count)
 
 
-def settings(**changes) -> AugmentSettings:
-    return AugmentSettings(**{"flip": False, "crop": 1.0, "keep_empty": 0.0, "natural": 0.0, "labels": 0.0, **changes})
+def settings(**changes) -> AugmentationSettings:
+    return AugmentationSettings(**{"flip": False, "crop": 1.0, "keep_empty": 0.0, "clean_probability": 0.0, "label_jitter": 0.0, **changes})
 
 
 def test_without_crop_and_flip_nothing_is_touched():
@@ -89,21 +90,21 @@ def test_equal_seeds_give_equal_crops():
 @pytest.mark.parametrize("keep", [True, False])
 def test_a_share_of_composites_is_shown_as_the_real_picture(keep):
     given = batch(count=400)
-    shown = with_natural(given, 0.25, 3, keep_mask=keep)
+    shown = replace_by_targets(given, 0.25, 3, keep_mask=keep)
     natural = (shown.input == shown.target).flatten(1).all(1)
     assert 0.15 < float(natural.float().mean()) < 0.35
     assert torch.equal(shown.input[~natural], given.input[~natural])
     assert torch.equal(shown.mask[~natural], given.mask[~natural])
     assert torch.equal(shown.mask, given.mask) if keep else not shown.mask[natural].any()
     assert torch.equal(shown.target, given.target)
-    assert torch.equal(with_natural(given, 0.25, 3, keep_mask=keep).input, shown.input)
-    assert with_natural(given, 0.0, 3, keep_mask=keep) is given
+    assert torch.equal(replace_by_targets(given, 0.25, 3, keep_mask=keep).input, shown.input)
+    assert replace_by_targets(given, 0.0, 3, keep_mask=keep) is given
 
 
 def test_label_maps_are_bent_and_nothing_else():
     given = batch(count=40)
     given = replace(given, labels=1 + given.mask[:, 0].byte())
-    bent = augment(given, settings(labels=3.0), 5)
+    bent = augment(given, settings(label_jitter=3.0), 5)
     assert torch.equal(bent.input, given.input)
     assert torch.equal(bent.mask, given.mask)
     moved = (bent.labels != given.labels).flatten(1).float().mean(1)
@@ -112,3 +113,19 @@ def test_label_maps_are_bent_and_nothing_else():
     assert set(bent.labels.unique().tolist()) == {1, 2}
     flipped = augment(given, settings(flip=True), 5)
     assert torch.equal(flipped.labels.float() - 1, flipped.mask[:, 0].round())
+
+
+def test_two_processes_see_what_one_would_see():
+    whole = batch(count=12)
+    whole = replace(whole, labels=1 + whole.mask[:, 0].byte())
+    rules = settings(crop=0.5, flip=True, label_jitter=2.0, keep_empty=0.1)
+
+    def seen(share: Share) -> SampleBatch:
+        parts = {name: share.of(getattr(whole, name)) for name in ("input", "target", "mask", "regions", "labels")}
+        return replace_by_targets(augment(SampleBatch(**parts, recipes=()), rules, 5, share), 0.3, 6, False, share)
+
+    together = seen(WHOLE)
+    for rank in (0, 1):
+        own = seen(Share(rank, 2))
+        for name in ("input", "target", "mask", "regions", "labels"):
+            torch.testing.assert_close(getattr(own, name), getattr(together, name)[rank::2], rtol=0, atol=0)

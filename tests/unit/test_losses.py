@@ -3,10 +3,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retouch.models.base import Result
+from retouch.models.harmonizer import OperatorMaskPrediction, Prediction
+from retouch.models.layers.retoucher import Retoucher
 from retouch.settings.presets import use
 from retouch.synthesis import SampleBatch
-from retouch.tasks.losses import SLIGHT, charbonnier, foreground_mse, objective, total_variation
+from retouch.tasks.harmonization.learning.losses import MSE_FLOOR, charbonnier, foreground_mse, objective, total_variation
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +53,10 @@ def test_the_reference_measures_in_imagenet_deviations_and_over_the_channels(los
     fn, plain = (
         loss_settings.model_copy(update={"normalisation": "reference", "reconstruction": name}) for name in ("fn-mse", "mse")
     )
-    assert objective(fn, Result(image), made(real, mask)) == pytest.approx(
+    assert objective(fn, Prediction(image), made(real, mask)) == pytest.approx(
         float(foreground_mse(*scaled, mask, fn.min_area) / 3), rel=1e-5
     )
-    assert objective(plain, Result(image), made(real, mask)) == pytest.approx(
+    assert objective(plain, Prediction(image), made(real, mask)) == pytest.approx(
         float((scaled[0] - scaled[1]).square().mean()), rel=1e-5
     )
 
@@ -76,8 +77,8 @@ def test_the_perceptual_term_is_weighted_and_has_a_gradient(loss_settings):
     def distance(a, b):
         return (a - b).abs().mean(dim=(1, 2, 3))
 
-    plain = objective(loss_settings, Result(image), made(real, mask))
-    both = objective(weighted, Result(image), made(real, mask), distance)
+    plain = objective(loss_settings, Prediction(image), made(real, mask))
+    both = objective(weighted, Prediction(image), made(real, mask), distance)
     assert (both - plain).item() == pytest.approx(2 * distance(image, real).mean().item(), rel=1e-5)
     gradient = torch.autograd.grad(both - plain, image)[0]
     assert gradient.abs().sum() > 0
@@ -85,24 +86,25 @@ def test_the_perceptual_term_is_weighted_and_has_a_gradient(loss_settings):
 
 def test_sparsity_and_smoothness_are_of_the_deviation_from_what_changes_nothing(loss_settings):
     image, real, mask = pictures()
-    neutral = torch.tensor([0.0, 1.0]).view(1, 2, 1, 1)
+    retoucher = Retoucher("lab")
+    neutral = retoucher.neutral
     masks = neutral.repeat(2, 1, 20, 20)
-    masks[:, 1, :10] = 1.5
-    result = Result(image, operator_masks=masks)
-    plain = objective(loss_settings, result, made(real, mask), neutral=neutral)
-    sparse = objective(loss_settings.model_copy(update={"sparsity": 2.0}), result, made(real, mask), neutral=neutral)
-    smooth = objective(loss_settings.model_copy(update={"smoothness": 2.0}), result, made(real, mask), neutral=neutral)
-    assert (sparse - plain).item() == pytest.approx(2 * 0.5 / 4, rel=1e-4)
-    assert (smooth - plain).item() == pytest.approx(2 * 0.5 / (2 * 19), rel=1e-3)
-    assert total_variation(neutral.expand(2, 2, 5, 5)) == 0
+    masks[:, 1, :10] += 0.5
+    result = OperatorMaskPrediction(image, operator_masks=masks, retoucher=retoucher)
+    plain = objective(loss_settings, result, made(real, mask))
+    sparse = objective(loss_settings.model_copy(update={"sparsity": 2.0}), result, made(real, mask))
+    smooth = objective(loss_settings.model_copy(update={"smoothness": 2.0}), result, made(real, mask))
+    assert (sparse - plain).item() == pytest.approx(2 * 0.5 / 12, rel=1e-4)
+    assert (smooth - plain).item() == pytest.approx(2 * 0.5 / (6 * 19), rel=1e-3)
+    assert total_variation(neutral.expand(2, 6, 5, 5)) == 0
 
 
 def test_a_found_mask_learns_by_cross_entropy(loss_settings):
     image, real, mask = pictures()
     weighted = loss_settings.model_copy(update={"mask": 0.5})
-    plain = objective(loss_settings, Result(image), made(real, mask))
+    plain = objective(loss_settings, Prediction(image), made(real, mask))
     for found, expected in ((torch.full_like(mask, 0.5), 0.5 * 0.6931), (mask, 0.0)):
-        loss = objective(weighted, Result(image, mask=found), made(real, mask))
+        loss = objective(weighted, Prediction(image, mask=found), made(real, mask))
         assert (loss - plain).item() == pytest.approx(expected, abs=1e-4)
 
 
@@ -115,13 +117,13 @@ def test_relative_error_counts_slight_changes_like_strong_ones_and_forbids_any_w
     plain = loss_settings.model_copy(update={"reconstruction": "mse"})
 
     def relative(image: torch.Tensor) -> float:
-        terms = [objective(one, Result(image), made(real, mask, composite)) for one in (only, plain)]
+        terms = [objective(one, Prediction(image), made(real, mask, composite)) for one in (only, plain)]
         return float(terms[0] - terms[1]) / 3
 
-    expected = sum((d / 2) ** 2 / (d**2 + SLIGHT) for d in (0.2, 0.1, 0.0)) / 3
+    expected = sum((d / 2) ** 2 / (d**2 + MSE_FLOOR) for d in (0.2, 0.1, 0.0)) / 3
     assert relative(half) == pytest.approx(expected, rel=1e-4)
     assert relative(composite) > relative(half)
     assert relative(real) == pytest.approx(0, abs=1e-6)
     moved = real.clone()
     moved[2] += 0.1
-    assert relative(moved) == pytest.approx(0.01 / SLIGHT / 3, rel=1e-3)
+    assert relative(moved) == pytest.approx(0.01 / MSE_FLOOR / 3, rel=1e-3)

@@ -9,12 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from retouch.color import lab_to_rgb
-from retouch.models.base import Model, Result
-from retouch.models.layers.retoucher import Retoucher
-from retouch.tasks import change_maps as localisation
-from retouch.tasks import metrics
-from retouch.tasks.conventions import METRICS
+from retouch.tasks import image_metrics as metrics
+from retouch.tasks.harmonization import METRICS
+from retouch.tasks.harmonization.measuring import change_maps as localisation
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +34,32 @@ def test_psnr_and_ssim_agree_with_torchmetrics(pair):
     )
     # torchmetrics divides by n where scikit-image divides by n − 1, and pads the borders
     torch.testing.assert_close(metrics.ssim(image, real), expected, atol=0.02, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "metric"),
+    [
+        ("mse", "regression", "MeanSquaredError"),
+        ("identity_mae", "regression", "MeanAbsoluteError"),
+        ("psnr", "image", "PeakSignalNoiseRatio"),
+        ("ssim", "image", "StructuralSimilarityIndexMeasure"),
+        ("lpips", "image", "LearnedPerceptualImagePatchSimilarity"),
+        ("iou", "classification", "BinaryJaccardIndex"),
+        ("ap", "classification", "BinaryAveragePrecision"),
+    ],
+)
+def test_directions_are_those_of_torchmetrics(name, module, metric):
+    from importlib import import_module
+
+    assert getattr(import_module(f"torchmetrics.{module}"), metric).higher_is_better is METRICS[name].higher_is_better
+
+
+def test_mse_and_mae_are_a_value_a_picture(pair):
+    image, real, _ = pair
+    difference = (image - real).mul(255)
+    torch.testing.assert_close(metrics.mse(image, real), difference.square().mean((1, 2, 3)), rtol=1e-4, atol=0)
+    torch.testing.assert_close(metrics.mae(image, real), difference.abs().mean((1, 2, 3)), rtol=1e-4, atol=0)
+    assert metrics.mse(image[:1], real[:1]).shape == (1,)
 
 
 def test_ssim_follows_its_definition_in_one_window():
@@ -113,35 +136,3 @@ def test_iou_takes_the_foreground_above_a_half():
     assert float(localisation.iou(found, one([1, 1, 0, 0.4]))) == 1
     assert float(localisation.iou(found, one([0, 0, 0, 0]))) == 0
     assert torch.isnan(localisation.iou(found & False, one([0, 0, 0, 0]))).all()
-
-
-class Untold(Model):
-    """A network by its traits alone."""
-
-    def __init__(self, needs_mask: bool, retouch: Retoucher | None = None) -> None:
-        super().__init__()
-        self.needs_mask = needs_mask
-        if retouch is not None:
-            self.retouch = retouch
-
-
-def test_where_a_model_says_it_changed_a_picture():
-    lab = torch.tensor([50.0, 10.0, 10.0]).view(1, 3, 1, 1).expand(1, 3, 1, 2)
-    moved = torch.tensor([[[[0.0, 5.0]], [[0.0, 0.0]], [[0.0, -32.0]]]])  # a tenth of L's range of 50, a quarter of b's of 128
-    picture, changed = lab_to_rgb(lab), lab_to_rgb(lab + moved)
-    retouch = Retoucher("lab", ("add", "mul"))
-    masks = retouch.neutral.expand(1, -1, 1, 2).clone()
-    masks[0, 3, 0, 1] = 0.4  # mul a: 0.6 off its neutral 1
-
-    def score(model: Model, **told: torch.Tensor) -> tuple[torch.Tensor, float] | None:
-        return localisation.score(model, picture, Result(changed, **told), 0.05)
-
-    place, threshold = score(Untold(False))
-    torch.testing.assert_close(place, one([0, 0.25]), atol=1e-4, rtol=0)
-    assert threshold == 0.05
-    for needs_mask in (False, True):
-        place, threshold = score(Untold(needs_mask, retouch), operator_masks=masks)
-        torch.testing.assert_close(place, one([0, 0.6]))
-        assert threshold == 0.05
-    assert score(Untold(False), mask=one([0.2, 0.7])) == (pytest.approx(one([0.2, 0.7])), 0.5)
-    assert score(Untold(True)) is None
