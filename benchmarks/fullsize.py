@@ -112,7 +112,8 @@ def ours(name: str, path: Path, rounds: int, threads: int) -> dict[str, Any]:
     from PIL import Image
 
     from retouch.images import resize
-    from retouch.inference import EditedLayers, harmonize
+    from retouch.editing.edits import EditedLayers
+    from retouch.inference.harmonize import harmonize
     from retouch.inference.pictures import read, write
 
     torch.set_num_threads(threads)
@@ -192,7 +193,8 @@ def quality(scenes: int, size: int) -> dict[str, dict[str, float]]:
 
     from retouch.drawn_scenes.draw import draw
     from retouch.images import resize, to_tensor
-    from retouch.inference import Layers, retouch
+    from retouch.editing.operator_layers import Layers
+    from retouch.inference.harmonize import retouch
     from retouch.models.layers.retoucher import Retoucher
     from retouch.settings import load
     from retouch.synthesis.compose import compose

@@ -3,12 +3,12 @@ import pytest
 import torch
 
 from retouch.errors import RetouchError
-from retouch.inference import harmonize
+from retouch.inference.harmonize import harmonize
 from retouch.models import create
-from retouch.models.base import Model, Result
+from retouch.models.harmonizer import Harmonizer, Prediction
 
 
-class Brighter(Model):
+class Brighter(Harmonizer):
     """Adds light inside the mask."""
 
     def __init__(self) -> None:
@@ -16,7 +16,7 @@ class Brighter(Model):
         self.amount = torch.nn.Parameter(torch.tensor(0.2))
 
     def forward(self, batch):
-        return Result(self.finished(batch["composite"] + self.amount * batch["mask"]))
+        return Prediction(self.clamp_unless_training(batch["composite"] + self.amount * batch["mask"]))
 
 
 @pytest.fixture

@@ -12,7 +12,10 @@ from PIL import Image, ImageFilter
 from retouch.editing.cube import save_cubes
 from retouch.errors import RetouchError
 from retouch.images import resize
-from retouch.inference import Layers, Regions, load_layers, retouch, save_layers
+from retouch.editing.layer_files import load_layers, save_layers
+from retouch.editing.operator_layers import Layers
+from retouch.editing.transform_layers import Regions
+from retouch.inference.harmonize import retouch
 from retouch.models.layers.color_transforms import TERMS
 
 SIZE = (60, 80)

@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 
 from retouch.errors import RetouchError
 from retouch.images import resize, to_tensor, to_uint8
-from retouch.inference import Regions, harmonize, retouch
-from retouch.models.base import Model, Result
+from retouch.editing.transform_layers import Regions
+from retouch.inference.harmonize import harmonize, retouch
+from retouch.models.harmonizer import Harmonizer, TransformPrediction
 from retouch.models.layers.color_transforms import TERMS, Transforms, apply
 
 
-class Tinted(Model):
+class Tinted(Harmonizer):
     """The given coefficients, in the mask as it is given."""
 
     def __init__(self, coefficients: np.ndarray) -> None:
@@ -22,7 +23,7 @@ class Tinted(Model):
 
     def forward(self, batch):
         transforms = Transforms(self.coefficients, batch["mask"], torch.zeros(1, 1, dtype=torch.long))
-        return Result(self.finished(apply(batch["composite"], transforms)), transforms=transforms)
+        return TransformPrediction(apply(batch["composite"], transforms).clamp(0, 1), transforms=transforms)
 
 
 class Banded(Tinted):
@@ -34,7 +35,7 @@ class Banded(Tinted):
         bright = (batch["composite"].mean(1, keepdim=True) * 4 - 1.6).clamp(0, 1)
         regions = torch.cat([bright, 1 - bright, torch.zeros_like(bright)], dim=1)
         transforms = Transforms(self.coefficients, regions, torch.tensor([[3, 5, 9]]))
-        return Result(self.finished(apply(batch["composite"], transforms)), transforms=transforms)
+        return TransformPrediction(apply(batch["composite"], transforms).clamp(0, 1), transforms=transforms, mask_given=False)
 
 
 def drawn(rng, regions=1, amount=0.2) -> np.ndarray:

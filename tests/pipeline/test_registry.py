@@ -15,7 +15,7 @@ from PIL import Image
 from retouch import tracking
 from retouch.errors import SettingsError, StoreError, TrackingError
 from retouch.files import sha256_file, write_json
-from retouch.inference import harmonize
+from retouch.inference.harmonize import harmonize
 from retouch.inference import network_files as files
 from retouch.models import create
 from retouch.registry import CHALLENGER, CHAMPION, PRODUCT, champion

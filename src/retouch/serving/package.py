@@ -89,7 +89,7 @@ def check(folder: Path, loaded: LoadedModel) -> None:
     """Load the package as a deployer does and compare its answer with the network's. Raises TrackingError."""
     import mlflow
 
-    from retouch.inference import harmonize
+    from retouch.inference.harmonize import harmonize
 
     given: dict[str, Any] = example(loaded.needs_mask)
     answer = mlflow.pyfunc.load_model(str(folder)).predict(given)

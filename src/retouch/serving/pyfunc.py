@@ -29,7 +29,7 @@ class Harmonizer(PythonModel):
     # the hint of `model_input`, a dict, is the one that MLflow leaves alone: it takes any other for a schema, and warns
     def predict(self, context: PythonModelContext, model_input: np.ndarray, params: Any = None) -> np.ndarray:
         """Harmonize N pictures; see the module for shapes. Raises MlflowException for a mask of another size."""
-        from retouch.inference import harmonize
+        from retouch.inference.harmonize import harmonize
 
         images = model_input["image"]
         masks: list[np.ndarray | None] = [None] * len(images)
