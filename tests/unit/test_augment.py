@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from retouch.settings.harmonization import AugmentationSettings
-from retouch.synthesis import SampleBatch
+from retouch.synthesis.samples import SampleBatch
 from retouch.tasks.base import Share
 from retouch.tasks.harmonization.learning.augmentation import WHOLE, augment, replace_by_targets
 
@@ -20,7 +20,9 @@ def batch(count: int = 6, foreground: tuple[slice, slice] = (slice(8, 30), slice
 
 
 def settings(**changes) -> AugmentationSettings:
-    return AugmentationSettings(**{"flip": False, "crop": 1.0, "keep_empty": 0.0, "clean_probability": 0.0, "label_jitter": 0.0, **changes})
+    return AugmentationSettings(
+        **{"flip": False, "crop": 1.0, "keep_empty": 0.0, "clean_probability": 0.0, "label_jitter": 0.0, **changes}
+    )
 
 
 def test_without_crop_and_flip_nothing_is_touched():

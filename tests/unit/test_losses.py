@@ -3,10 +3,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retouch.models.harmonizer import OperatorMaskPrediction, Prediction
+from retouch.models.harmonization import OperatorMaskPrediction, Prediction
 from retouch.models.layers.retoucher import Retoucher
 from retouch.settings.presets import use
-from retouch.synthesis import SampleBatch
+from retouch.synthesis.samples import SampleBatch
 from retouch.tasks.harmonization.learning.losses import MSE_FLOOR, charbonnier, foreground_mse, objective, total_variation
 
 

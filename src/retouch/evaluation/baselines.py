@@ -53,6 +53,8 @@ def _measure(task: Task, methods: Mapping[str, Model], test_set: Path, settings:
     rows = []
     for columns, samples in batches(task, test_set, settings.evaluate, measurer):
         for name, method in methods.items():
-            figures = {f"prediction_{metric}": values.numpy() for metric, values in measurer.prediction(method, samples).items()}
+            figures = {
+                f"prediction_{metric}": values.numpy() for metric, values in measurer.prediction(method, samples).items()
+            }
             rows.append(pd.DataFrame({"method": name, **columns, **figures}))
     return pd.concat(rows, ignore_index=True)

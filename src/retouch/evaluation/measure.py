@@ -14,7 +14,7 @@ from retouch.store import Samples
 from retouch.tasks.base import Measurer, Task
 
 if TYPE_CHECKING:
-    from retouch.synthesis import SampleBatch
+    from retouch.synthesis.samples import SampleBatch
 
 IHARMONY4 = "iharmony4"
 """The source whose composites come in sub-datasets."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from retouch.models.base import Model
-    from retouch.synthesis import SampleBatch
+    from retouch.synthesis.samples import SampleBatch
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,9 @@ from torch.utils.data import Dataset
 from retouch.errors import SourceError
 from retouch.settings import ModelSettings, Settings
 from retouch.store import Scenes
-from retouch.synthesis import SampleBatch
 from retouch.synthesis.benchmarks import BenchmarkEntry, RawBatch, create_samples
 from retouch.synthesis.recipe import sample_seed
-from retouch.synthesis.samples import concatenate
+from retouch.synthesis.samples import SampleBatch, concatenate
 from retouch.tasks.base import Share
 
 VALIDATION_PHOTOS = 24  # a benchmark

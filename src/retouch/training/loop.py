@@ -16,8 +16,8 @@ from retouch.inference.network_files import save
 from retouch.models.base import Model
 from retouch.settings import ModelSettings, Settings
 from retouch.store import Scenes
-from retouch.synthesis import SampleBatch
 from retouch.synthesis.recipe import sample_seed
+from retouch.synthesis.samples import SampleBatch
 from retouch.tasks.base import Share, Task
 from retouch.training.checkpoint import Checkpoints
 from retouch.training.data import EchoBuffer, Mixture, StepData

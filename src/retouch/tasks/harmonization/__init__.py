@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from retouch.models.base import Model
-    from retouch.models.harmonizer import Prediction
-    from retouch.synthesis import SampleBatch
+    from retouch.models.harmonization import Prediction
+    from retouch.synthesis.samples import SampleBatch
 
 METRICS = {
     "mse": Metric("MSE", "codes²", False, 2, "squared error in 0–255, mean over pixels and channels"),
@@ -70,7 +70,7 @@ class Harmonization(Task):
         import torch
 
         from retouch.images import to_tensor
-        from retouch.synthesis import SampleBatch
+        from retouch.synthesis.samples import SampleBatch
 
         pictures = [to_tensor([np.asarray(row[key]) for row in rows]) for key in ("input", "target", "mask")]
         pictures = [picture.contiguous(memory_format=torch.channels_last) for picture in pictures]

@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 
 from retouch.models.base import Model
 from retouch.settings.harmonization import AugmentationSettings, HarmonizationSettings
-from retouch.synthesis import SampleBatch
+from retouch.synthesis.samples import SampleBatch
 from retouch.tasks.base import Share
 
 ASPECT = 4 / 3  # of a crop, at most: RandomResizedCrop's usual range

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from retouch.models.base import IMAGENET_STD
-from retouch.models.harmonizer import Prediction
+from retouch.models.harmonization import Prediction
 from retouch.settings.harmonization import LossSettings
-from retouch.synthesis import SampleBatch
+from retouch.synthesis.samples import SampleBatch
 
 MSE_FLOOR = 0.002  # added to the composite's MSE (130 in codes²): a smaller change is hard to see
 Distance = Callable[[Tensor, Tensor], Tensor]

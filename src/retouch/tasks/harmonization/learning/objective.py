@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from retouch.models.harmonizer import Prediction
+from retouch.models.harmonization import Prediction
 from retouch.models.layers.patch_discriminator import PatchDiscriminator
 from retouch.settings.harmonization import HarmonizationSettings
-from retouch.synthesis import SampleBatch
+from retouch.synthesis.samples import SampleBatch
 from retouch.tasks.harmonization.learning import losses
 from retouch.tasks.harmonization.learning.adversarial import adversarial
 from retouch.tasks.perceptual import lpips

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from retouch.models.harmonizer import MASK_THRESHOLD
+from retouch.models.harmonization import MASK_THRESHOLD
 
 
 def iou(changed: Tensor, mask: Tensor) -> Tensor:

@@ -5,9 +5,9 @@ from pathlib import Path
 from torch import Tensor
 
 from retouch.models.base import Model
-from retouch.models.harmonizer import Prediction
+from retouch.models.harmonization import Prediction
 from retouch.settings import EvaluateSettings
-from retouch.synthesis import SampleBatch
+from retouch.synthesis.samples import SampleBatch
 from retouch.tasks import image_metrics, perceptual
 from retouch.tasks.base import Measurer
 from retouch.tasks.harmonization import Harmonization
