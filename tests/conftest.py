@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from retouch.cli.environment import limit_spinning
+
+limit_spinning()  # before a test loads torch
 os.environ.setdefault("DVC_NO_ANALYTICS", "1")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "1")

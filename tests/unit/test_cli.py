@@ -1,12 +1,17 @@
+import io
+import os
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 from retouch.cli import app as cli
+from retouch.cli import environment, output
 
-COMMANDS = [command.name or command.callback.__name__ for command in cli.app.registered_commands]
+COMMANDS = list(get_command(cli.app).commands)  # type: ignore[attr-defined]
 
 
 def retouch(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -21,31 +26,63 @@ def test_every_stage_of_the_pipeline_is_a_command(stage):
     assert f"cmd: retouch {stage}" in Path("dvc.yaml").read_text()
 
 
-def test_help_teaches(capsys):
-    done = retouch("--help")
-    assert done.returncode == 0
+def test_help_teaches():
+    process = retouch("--help")
+    assert process.returncode == 0
     for command in COMMANDS:
-        assert command in done.stdout
+        assert command in process.stdout
 
 
-def test_a_mendable_error_is_one_line_and_exit_2(tmp_path):
-    done = retouch("parse", cwd=tmp_path)
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert done.stderr == "error: params.yaml is missing: run `retouch use sample` in the project's folder\n"
+def test_a_users_error_is_one_line_and_exit_2(tmp_path):
+    process = retouch("parse", cwd=tmp_path)
+    assert process.returncode == 2
+    assert process.stdout == ""
+    assert process.stderr == "error: params.yaml is missing: run `retouch use sample` in the project's folder\n"
 
 
 def test_an_unknown_key_is_one_line_and_exit_2(tmp_path):
     (tmp_path / "params.yaml").write_text(Path("params/sample.yaml").read_text() + "\nspeed: 9\n")
-    done = retouch("synthesize", cwd=tmp_path)
-    assert done.returncode == 2
-    assert done.stderr == "error: params.yaml: unknown key speed (remove it or mend its spelling)\n"
+    process = retouch("synthesize", cwd=tmp_path)
+    assert process.returncode == 2
+    assert process.stderr.startswith("error: params.yaml: unknown key speed (remove it or ")
+    assert process.stderr.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
 
 
 def test_an_unknown_model_names_those_there_are(tmp_path):
     (tmp_path / "params.yaml").write_text(Path("params/sample.yaml").read_text())
-    done = retouch("train", "dovenet", cwd=tmp_path)
-    assert done.returncode == 2
-    assert "idih, region, sgmmh-om" in done.stderr
-    assert done.stderr.count("\n") == 1
+    process = retouch("train", "dovenet", cwd=tmp_path)
+    assert process.returncode == 2
+    assert "idih, region, sgmmh-om" in process.stderr
+    assert process.stderr.count("\n") == 1
+
+
+def test_words_of_the_user_are_no_markup():
+    with redirect_stdout(io.StringIO()) as printed:
+        output.line("photo[bold].png")
+        output.table(("model",), [("idih[/red]",)])
+    assert "photo[bold].png\n" in printed.getvalue()
+    assert "idih[/red]" in printed.getvalue()
+
+
+def test_threads_sleep_soon_unless_the_user_says_otherwise(monkeypatch: pytest.MonkeyPatch):
+    bare: dict[str, str] = {}
+    environment.limit_spinning(bare)
+    assert bare == environment.SPIN
+    own = {"OMP_WAIT_POLICY": "active"}
+    environment.limit_spinning(own)
+    assert own == {"OMP_WAIT_POLICY": "active"}
+
+
+def test_a_command_limits_spinning_before_torch_is_loaded(tmp_path: Path):
+    """Its children inherit it, so that `dvc repro`, a flow and a command by hand train alike."""
+    code = (
+        "import sys\nfrom retouch.cli import app, output\n"
+        "output.line = lambda text: None\n"
+        "def use(*_):\n    import os\n    print(os.environ['GOMP_SPINCOUNT'], 'torch' in sys.modules)\n    raise SystemExit\n"
+        "import retouch.settings.presets\nretouch.settings.presets.use = use\n"
+        "sys.argv = ['retouch', 'use', 'sample']\napp.main()\n"
+    )
+    bare = {name: value for name, value in os.environ.items() if name not in environment.USERS}
+    process = subprocess.run([sys.executable, "-c", code], env=bare, check=False, capture_output=True, text=True)
+    assert process.stdout == f"{environment.SPIN['GOMP_SPINCOUNT']} False\n"

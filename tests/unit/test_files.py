@@ -63,10 +63,10 @@ def test_sigkill_leaves_nothing_under_the_final_name(tmp_path):
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")  # noqa: PTH110
 def test_a_full_disk_is_one_line_and_exit_2(tmp_path):
     code = (
-        "import sys\nfrom retouch import cli\n"
+        "import sys\nfrom retouch.cli import app\n"
         "def full(*_):\n    open('/dev/full', 'w').write('x' * 100000)\n"
         "import retouch.settings.presets\nretouch.settings.presets.use = full\n"
-        "sys.argv = ['retouch', 'use', 'sample']\ncli.main()\n"
+        "sys.argv = ['retouch', 'use', 'sample']\napp.main()\n"
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert done.returncode == 2

@@ -1,1 +1,1 @@
-"""The command line: thin commands over the rooms; `app.main` runs it."""
+"""The command line: thin commands over the rooms. `app.main` runs it."""

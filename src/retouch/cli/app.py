@@ -25,7 +25,7 @@ for room in (data, stages, registry, pictures):
 
 def main() -> None:
     """Run the command line. What a user can fix is one line on stderr and exit code 2."""
-    environment.prepare()
+    environment.limit_spinning()
     try:
         app()
     except RetouchError as error:

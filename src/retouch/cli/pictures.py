@@ -1,97 +1,43 @@
-"""The commands about trained models: which there are, what serves, and a user's pictures harmonized and edited."""
+"""Commands for a user's own pictures: harmonize one, and edit what was done to it."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from retouch.cli import output
 from retouch.errors import RetouchError
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from retouch.inference import EditedLayers
+    from retouch.editing.edits import EditedLayers
 
-MODELS, PICTURES = "Models", "Pictures"
-
+PANEL = "Pictures"
 commands = typer.Typer()
-console = Console()
 Photo = Annotated[Path, typer.Argument(metavar="PHOTO", help="A JPEG, PNG, TIFF or WebP file.")]
 Sheet = Annotated[Path | None, typer.Option(help="Also a PNG of the photo, the result and every layer, blue to red.")]
 
 
-@commands.command(rich_help_panel=MODELS)
-def models(as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False) -> None:
-    """Every variant at its paper's settings: task, paper, parameters, and multiply-adds for one picture of 256 px."""
-    from retouch.models.catalogue import sheet, variants
-
-    with console.status("counting"):
-        found = variants()
-    if as_json:
-        print(json.dumps([vars(variant) for variant in found], indent=2, sort_keys=True))
-        return
-    console.print(sheet(found))
-
-
-@commands.command(rich_help_panel=MODELS)
-def status(as_json: Annotated[bool, typer.Option("--json", help="Machine-readable.")] = False) -> None:
-    """What is serving, from which data, with which figures."""
-    from retouch.registry.status import status
-
-    found = status()
-    if as_json:
-        print(json.dumps(found, indent=2, sort_keys=True))
-        return
-    table = Table("model", "alias", "version", "MSE ratio", "git", "data", "promoted", box=None, header_style="bold")
-    for name, model in found["models"].items():
-        for alias in ("champion", "challenger"):
-            version = model.get(alias)
-            if version:
-                ratio = version.get("mse_ratio")
-                table.add_row(
-                    name,
-                    alias,
-                    str(version["version"]),
-                    "–" if ratio is None else f"{ratio:.3f}",
-                    (version.get("git_commit") or "–")[:8],
-                    (version.get("data_md5") or "–")[:8],
-                    (version.get("promoted_at") or "–")[:16].replace("T", " "),
-                )
-    console.print(table if found["models"] else f"nothing is registered at {found['tracking_uri']}: run `make demo`")
-
-
-@commands.command(rich_help_panel=MODELS)
-def rollback(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A registered model.")],
-    reason: Annotated[str, typer.Option(help="Why; kept with the version that is taken back.")] = "rolled back by hand",
-) -> None:
-    """Serve the champion before the present one again."""
-    from retouch.registry.rollback import rollback
-
-    result = rollback(model, reason)
-    console.print(f"{model}: version {result.restored} serves again, version {result.withdrawn} is withdrawn")
-
-
-@commands.command(rich_help_panel=PICTURES)
+@commands.command(rich_help_panel=PANEL)
 def harmonize(
     photo: Photo,
     model: Annotated[str, typer.Option(help="A registered model, or a network's .safetensors file.")] = "harmonizer",
     mask: Annotated[Path | None, typer.Option(help="White where pasted, black elsewhere; some models need it.")] = None,
     out: Annotated[Path | None, typer.Option(help="The result; PHOTO-harmonized beside the photo by default.")] = None,
     layers: Annotated[
-        Path | None, typer.Option(help="Keep what was done, for `retouch edit`: a folder, or a .npz file.")
+        Path | None, typer.Option(help="Keep the layers of the result, for `retouch edit`: a folder, or a .npz file.")
     ] = None,
     labels: Annotated[
         Path | None, typer.Option(metavar="MAP", help="A label map, ADE20K's numbers: region-free models do better with one.")
     ] = None,
-    parse: Annotated[bool, typer.Option("--parse", help="Find the label map by the scene parser of params.yaml.")] = False,
+    parse: Annotated[bool, typer.Option("--parse", help="Label the photo with the scene parser of params.yaml.")] = False,
     sheet: Sheet = None,
 ) -> None:
     """Make a composited photograph look real."""
-    from retouch.inference import harmonize, pictures, save_layers
+    from retouch.editing.layer_files import save_layers
+    from retouch.inference import pictures
+    from retouch.inference.harmonize import harmonize
     from retouch.registry.champion import load
 
     if labels is not None and parse:
@@ -99,27 +45,27 @@ def harmonize(
     target, picture = pictures.target(photo, out, "harmonized"), pictures.read(photo)
     region = None if mask is None else pictures.read_mask(mask)
     network = load(model)
-    regions = _parsed(picture.pixels) if parse else None if labels is None else pictures.read_labels(labels)
-    made = harmonize(network.module, picture.pixels, region, network.size, regions)
+    regions = _parse_scene(picture.pixels) if parse else None if labels is None else pictures.read_labels(labels)
+    result = harmonize(network.module, picture.pixels, region, network.size, regions)
     if layers or sheet:
-        if made.layers is None:
+        if result.layers is None:
             raise RetouchError(
-                f"no layers were made, for {model} predicts no operator masks or transforms, or the mask is empty: "
+                f"the result has no layers, because {model} predicts no operator masks or transforms, or the mask is empty: "
                 "leave out --layers and --sheet"
             )
         if layers:
-            save_layers(made.layers, layers)
-        _write_sheet(sheet, picture.pixels, made.image, made.layers)
-    pictures.write(made.image, target, picture)
-    console.print(str(target), soft_wrap=True)
+            save_layers(result.layers, layers)
+        _write_sheet(sheet, picture.pixels, result.image, result.layers)
+    pictures.write(result.image, target, picture)
+    output.line(target)
 
 
-@commands.command(rich_help_panel=PICTURES)
+@commands.command(rich_help_panel=PANEL)
 def edit(
     photo: Photo,
     layers: Annotated[Path, typer.Argument(metavar="LAYERS", help="The folder or .npz file of `retouch harmonize`.")],
     out: Annotated[Path | None, typer.Option(help="The result; PHOTO-edited beside the photo by default.")] = None,
-    undo: Annotated[int, typer.Option(metavar="N", min=0, help="Take back the last N edits.")] = 0,
+    undo: Annotated[int, typer.Option(metavar="N", min=0, help="Undo the last N edits.")] = 0,
     mix: Annotated[
         tuple[Path, float] | None,
         typer.Option(metavar="LAYERS W", help="Mix in other layers of this photo: 0 none of them, 1 only them."),
@@ -130,9 +76,9 @@ def edit(
     scale: Annotated[list[str] | None, typer.Option(metavar="'LAYER=S'", help="Of one layer: 'sky=0.5'. Repeatable.")] = None,
     only: Annotated[list[str] | None, typer.Option(metavar="LAYER", help="Undo the layers not named. Repeatable.")] = None,
     region: Annotated[
-        Path | None, typer.Option(metavar="MASK", help="Change --strength, --scale, --only where this picture is white.")
+        Path | None, typer.Option(metavar="MASK", help="Apply --strength, --scale and --only where this picture is white.")
     ] = None,
-    limit: Annotated[Path | None, typer.Option(metavar="MASK", help="Undo all where this picture is black.")] = None,
+    limit: Annotated[Path | None, typer.Option(metavar="MASK", help="Undo everything where this picture is black.")] = None,
     sheet: Sheet = None,
     cube: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Also each region's transform as 3D LUT for photo editors, .cube.")
@@ -146,12 +92,14 @@ def edit(
     blue to yellow.
     """
     from retouch.editing.cube import save_cubes
-    from retouch.inference import load_layers, pictures, retouch, save_layers
+    from retouch.editing.layer_files import load_layers, save_layers
+    from retouch.inference import pictures
+    from retouch.inference.harmonize import retouch
 
     target, picture = pictures.target(photo, out, "edited"), pictures.read(photo)
-    kept = load_layers(layers)
+    stored = load_layers(layers)
     where = None if region is None else pictures.read_mask(region)
-    edited = kept.undo(undo) if undo else kept
+    edited = stored.undo(undo) if undo else stored
     if mix is not None:
         edited = edited.mix(load_layers(mix[0]), mix[1])
     if strength is not None:
@@ -163,19 +111,19 @@ def edit(
         edited = edited.only(*only, region=where)
     if limit is not None:
         edited = edited.limit(pictures.read_mask(limit))
-    made = retouch(edited, picture.pixels)
+    result = retouch(edited, picture.pixels)
     tables = [] if cube is None else save_cubes(edited, cube)
-    _write_sheet(sheet, picture.pixels, made, edited)
-    pictures.write(made, target, picture)
-    if edited is not kept:
+    _write_sheet(sheet, picture.pixels, result, edited)
+    pictures.write(result, target, picture)
+    if edited is not stored:
         save_layers(edited, layers)
     for path in (target, *tables):
-        console.print(str(path), soft_wrap=True)
+        output.line(path)
     for number, one in enumerate(edited.edits, 1):
-        console.print(f"{number}. {one}", soft_wrap=True, highlight=False)
+        output.line(f"{number}. {one}")
 
 
-def _parsed(pixels: "np.ndarray") -> "np.ndarray":
+def _parse_scene(pixels: "np.ndarray") -> "np.ndarray":
     from retouch.images import resize
     from retouch.inference.harmonize import colours
     from retouch.parsing.onnx import OnnxParser

@@ -1,0 +1,109 @@
+"""Commands for settings and data: presets, sources, photographs, weights, contact sheets."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from retouch.cli import output
+from retouch.cli.output import AsJson
+from retouch.settings import load
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from retouch.sources.presence import Presence
+
+PANEL = "Data and settings"
+commands = typer.Typer()
+
+
+@commands.command(rich_help_panel=PANEL)
+def use(
+    name: Annotated[str, typer.Argument(help="Any of params/: sample (drawn, minutes), photos (real, an hour), paper (a GPU)")],
+    photos: Annotated[
+        str | None,
+        typer.Option(help="Where the official layouts are: a folder, s3://bucket/prefix, https://host/prefix, or `official`."),
+    ] = None,
+    endpoint: Annotated[str | None, typer.Option(help="Address of an S3 service other than Amazon's.")] = None,
+) -> None:
+    """Switch params.yaml to the settings kept in params/NAME.yaml."""
+    from retouch.settings import presets
+
+    settings = presets.use(name, photos, endpoint)
+    output.line(f"params.yaml: {name}, {settings.parse.size} px, models {', '.join(settings.models)}")
+
+
+@commands.command(rich_help_panel=PANEL)
+def sources(json: AsJson = False) -> None:
+    """The sources of photographs: licence, size, official layout, and which are at data.location."""
+    from retouch.sources.presence import sources_at
+
+    location = load().data.location
+    sources = sources_at(location)
+    if json:
+        output.as_json({"location": location, "sources": [vars(source) for source in sources]})
+        return
+    from rich.console import Console
+
+    place = location or "not set; `retouch use photos --photos FOLDER` sets it"
+    output.line(f"data.location: {place}\n")
+    Console().print(_source_table(sources, location))
+
+
+@commands.command(rich_help_panel=PANEL)
+def download() -> None:
+    """Bring the photographs in data.sources to data/ and record the snapshot in data.dvc."""
+    settings = load()
+    from retouch.sources.download import download
+
+    snapshot = download(settings)
+    counts = ", ".join(f"{name} {count}" for name, count in snapshot.counts.items())
+    output.line(f"data: {counts} photographs, {'new snapshot' if snapshot.changed else 'unchanged'} ({snapshot.md5})")
+
+
+@commands.command(rich_help_panel=PANEL)
+def weights(
+    names: Annotated[list[str] | None, typer.Argument(help="Names in the catalogue; all by default.")] = None,
+    mirror: Annotated[Path | None, typer.Option(help="A folder that already holds the files.")] = None,
+) -> None:
+    """Fetch pretrained weights to weights/, pinned by SHA-256, from the first origin that answers."""
+    from retouch import weights
+
+    for name in names or weights.CATALOGUE:
+        output.line(f"{name}: {weights.fetch(name, mirror=mirror)}")
+
+
+@commands.command(rich_help_panel=PANEL)
+def look(
+    benchmark: Annotated[str, typer.Argument(help="A benchmark in params.yaml, such as hscene.")],
+    count: Annotated[int, typer.Option(help="Rows of the contact sheet.")] = 12,
+    out: Annotated[Path | None, typer.Option(help="PNG to write; reports/look-BENCHMARK.png by default.")] = None,
+) -> None:
+    """Write a contact sheet of a frozen test set: pictures, regions and recipes."""
+    settings = load().benchmark(benchmark)
+    from retouch.files import atomic_file
+    from retouch.images import encode
+    from retouch.reporting.test_sets import sheet
+
+    path = out or Path("reports") / f"look-{benchmark}.png"
+    picture = encode(sheet(Path("test_sets") / f"{benchmark}.arrow", settings, count))
+    with atomic_file(path) as partial:
+        partial.write_bytes(picture)
+    output.line(path)
+
+
+def _source_table(sources: "list[Presence]", location: str | None) -> "Table":
+    from rich.markup import escape
+    from rich.table import Table
+
+    states = {"present": "[green]present[/]", "drawn": "[green]drawn here[/]", "elsewhere": "[dim]not checked[/]"}
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column()
+    grid.add_column(overflow="fold")
+    for source in sources:
+        state = states.get(source.state) or ("[yellow]missing[/]" if location else "[dim]–[/]")
+        lines = [f"missing {escape(source.missing)}"] if source.state == "missing" and location and source.missing else []
+        lines += [escape(source.size), escape(source.licence), f"[dim]{escape(source.layout)}[/]", ""]
+        grid.add_row(f"[bold]{escape(source.name)}[/]\n{state}", "\n".join(lines))
+    return grid

@@ -1,0 +1,30 @@
+"""What commands print: lines, tables and JSON. Words of the user (names, paths) are never read as markup."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
+
+
+def line(text: object) -> None:
+    """Print one line as it is, never wrapped."""
+    typer.echo(str(text))
+
+
+def as_json(value: Any) -> None:
+    """Print a value as indented JSON."""
+    typer.echo(json.dumps(value, indent=2, sort_keys=True))
+
+
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print rows of words under headings."""
+    grid = Table(*headings, box=None, header_style="bold")
+    for row in rows:
+        grid.add_row(*(Text(cell) for cell in row))
+    Console().print(grid)

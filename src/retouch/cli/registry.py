@@ -1,0 +1,85 @@
+"""Commands about models: which there are, which serve, and going back to the champion before."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from retouch.cli import output
+from retouch.cli.output import AsJson
+
+if TYPE_CHECKING:
+    from retouch.models.catalogue import Variant
+
+PANEL = "Models"
+COMMIT_CHARACTERS = 8
+commands = typer.Typer()
+
+
+@commands.command(rich_help_panel=PANEL)
+def models(json: AsJson = False) -> None:
+    """Every variant with its paper's options: task, parameters, and multiply-adds for one picture of 256 px."""
+    from rich.console import Console
+
+    from retouch.models.catalogue import variants
+
+    with Console(stderr=True).status("counting"):
+        rows = variants()
+    if json:
+        output.as_json([vars(row) for row in rows])
+        return
+    output.table(
+        ("name", "family", "task", "mask", "M parameters", "GMAC"),
+        [(row.name, row.family, row.task, "needed" if row.needs_mask else "–", *_costs(row)) for row in rows],
+    )
+
+
+@commands.command(rich_help_panel=PANEL)
+def status(json: AsJson = False) -> None:
+    """What is serving, from which data, with which figures."""
+    from retouch.registry.status import status
+
+    state = status()
+    if json:
+        output.as_json(state)
+        return
+    if not state["models"]:
+        output.line(f"nothing is registered at {state['tracking_uri']}: run `make demo`")
+        return
+    output.table(
+        ("model", "task", "alias", "version", "ratio", "git", "data", "promoted"),
+        [
+            (name, *_version_cells(alias, versions[alias]))
+            for name, versions in state["models"].items()
+            for alias in ("champion", "challenger")
+            if versions.get(alias)
+        ],
+    )
+
+
+@commands.command(rich_help_panel=PANEL)
+def rollback(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A registered model.")],
+    reason: Annotated[str, typer.Option(help="Why; kept with the version that is withdrawn.")] = "rolled back by hand",
+) -> None:
+    """Serve the champion before the present one again."""
+    from retouch.registry.rollback import rollback
+
+    result = rollback(model, reason)
+    output.line(f"{model}: version {result.restored} serves again, version {result.withdrawn} is withdrawn")
+
+
+def _costs(variant: "Variant") -> tuple[str, str]:
+    return (f"{variant.parameters / 1e6:.2f}", f"{variant.gmac:.2f}") if variant.parameters else ("–", "–")
+
+
+def _version_cells(alias: str, version: dict[str, Any]) -> tuple[str, ...]:
+    ratio = version.get("ratio")
+    return (
+        version.get("task") or "–",
+        alias,
+        str(version["version"]),
+        "–" if ratio is None else f"{ratio:.3f}",
+        (version.get("git_commit") or "–")[:COMMIT_CHARACTERS],
+        (version.get("data_md5") or "–")[:COMMIT_CHARACTERS],
+        (version.get("promoted_at") or "–")[:16].replace("T", " "),
+    )

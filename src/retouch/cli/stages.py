@@ -1,0 +1,85 @@
+"""One command for each stage of dvc.yaml."""
+
+from typing import Annotated
+
+import typer
+
+from retouch.cli import output
+from retouch.settings import load
+
+PANEL = "Pipeline stages (run by dvc repro)"
+commands = typer.Typer()
+ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="A name under `models` in params.yaml.")]
+
+
+@commands.command(rich_help_panel=PANEL)
+def parse() -> None:
+    """Photographs → scenes at working size, with labels of the source or of the parser."""
+    settings = load()
+    from retouch.parsing.stage import parse
+
+    for name, earlier in parse(settings).repeats.items():
+        output.line(f"left out {name}: repeats {earlier}")
+
+
+@commands.command(rich_help_panel=PANEL)
+def synthesize() -> None:
+    """Scenes → frozen test sets."""
+    settings = load()
+    from retouch.synthesis.stage import synthesize
+
+    synthesize(settings)
+
+
+@commands.command(rich_help_panel=PANEL)
+def validate() -> None:
+    """The data gate: nothing is trained on data that fails it."""
+    settings = load()
+    from retouch.validation.gate import validate
+
+    validate(settings)
+
+
+@commands.command(rich_help_panel=PANEL)
+def train(model: ModelName) -> None:
+    """Train one model on scenes perturbed on the fly; after a kill it continues where it was."""
+    settings = load()
+    from retouch.training.fit import train
+
+    train(settings, model)
+
+
+@commands.command(rich_help_panel=PANEL)
+def evaluate(model: ModelName) -> None:
+    """Measure one model on the frozen test sets."""
+    settings = load()
+    from retouch.evaluation.stage import evaluate
+
+    evaluate(settings, model)
+
+
+@commands.command(rich_help_panel=PANEL)
+def baselines() -> None:
+    """Measure the methods without training on the frozen test sets."""
+    settings = load()
+    from retouch.evaluation.baselines import baselines
+
+    baselines(settings)
+
+
+@commands.command(rich_help_panel=PANEL)
+def register(model: ModelName) -> None:
+    """Make one model a version in the MLflow registry, alias challenger."""
+    settings = load()
+    from retouch.registry.register import register
+
+    register(settings, model)
+
+
+@commands.command(rich_help_panel=PANEL)
+def report() -> None:
+    """Everything on one page: reports/index.html."""
+    settings = load()
+    from retouch.reporting.report import report
+
+    output.line(report(settings))
