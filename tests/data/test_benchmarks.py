@@ -10,9 +10,8 @@ from retouch import settings as retouch_settings
 from retouch.errors import SettingsError, StoreError
 from retouch.settings import PairsSettings
 from retouch.store import Samples, Scenes
-from retouch.synthesis.benchmarks import KINDS, create
-from retouch.synthesis.exposure import label
-from retouch.synthesis.remake import remake
+from retouch.synthesis.benchmarks import KINDS, benchmark_class, create, create_samples, open_test_set
+from retouch.synthesis.exposure import DIRECTIONS, direction
 from retouch.synthesis.stage import synthesize
 
 SIZE = 48
@@ -61,28 +60,28 @@ def frozen(settings, scenes, tmp_path_factory):
 
 def test_the_default_has_a_benchmark_of_every_kind_but_pairs():
     whole = retouch_settings.load(retouch_settings.Path("params/sample.yaml"))
-    assert {chosen.kind for chosen in whole.synthesize.benchmarks.values()} == {*KINDS, "placement"} - {"pairs"}
+    assert {chosen.kind for chosen in whole.synthesize.benchmarks.values()} == {*KINDS} - {"pairs"}
 
 
 def test_every_composite_is_made_again_from_its_recipe(settings, scenes, frozen):
     for name, rows in frozen.items():
-        regions = getattr(settings.synthesize.benchmarks[name], "regions", None)
+        benchmark = create_samples(name, settings, scenes, "test")
         assert len(rows) > 3, name
         for row in rows:
-            composite, real = remake(row, scenes, regions)
+            composite, target = benchmark.remake(row)
             assert np.array_equal(composite, row["input"]), row["id"]
-            assert np.array_equal(real, row["target"]), row["id"]
+            assert np.array_equal(target, row["target"]), row["id"]
 
 
-def test_a_recipe_whose_scene_is_gone_is_told(scenes, frozen):
-    row = frozen["icolor"][0]
+def test_an_error_names_the_missing_scene_of_a_recipe(settings, scenes, frozen):
+    row, benchmark = frozen["icolor"][0], create_samples("icolor", settings, scenes, "test")
     with pytest.raises(StoreError, match=r"icolor/.* names scene sample/none"):
-        remake({**row, "scene": "sample/none"}, scenes, "labels")
+        benchmark.remake({**row, "scene": "sample/none"})
 
 
 @pytest.mark.parametrize("name", ["hscene", "icolor", "luminance", "adjust", "given"])
 def test_a_picture_knows_nothing_of_its_batch_and_epochs_differ(name, settings, scenes):
-    benchmark = create(name, settings, scenes, "test")
+    benchmark = create_samples(name, settings, scenes, "test")
     few, many = benchmark.entries[3:4], benchmark.entries[:6]
     together = benchmark.make(benchmark.load(many, 2), CPU)
     alone = benchmark.make(benchmark.load(few, 2), CPU)
@@ -97,13 +96,13 @@ def test_a_picture_knows_nothing_of_its_batch_and_epochs_differ(name, settings, 
 def test_colours_come_from_another_photograph_of_the_same_split(settings, scenes):
     splits = dict(zip(scenes.column("id"), scenes.column("split"), strict=True))
     for split in ("train", "test"):
-        benchmark = create("icolor", settings, scenes, split)
+        benchmark = create_samples("icolor", settings, scenes, split)
         for epoch in range(5):
             for entry in benchmark.entries:
-                drawn, index = benchmark.draw(entry, epoch)
-                assert splits[drawn.reference] == split
+                plan, index = benchmark.plan(entry, epoch)
+                assert splits[plan.reference] == split
                 assert scenes[index]["photo"] != entry.photo
-                assert (scenes[index]["labels"] == drawn.region).any()
+                assert (scenes[index]["labels"] == plan.region).any()
 
 
 def test_the_object_alone_changes(frozen):
@@ -115,18 +114,18 @@ def test_the_object_alone_changes(frozen):
             assert row["group"] == "drawn"
 
 
-def test_luminance_shifts_are_named_and_numbered_by_the_thresholds(settings, scenes, frozen):
-    numbers = {"negative": 1, "positive": 2, "none": 3}
+def test_luminance_shifts_are_named_by_the_thresholds_and_mapped_pixel_by_pixel(settings, scenes, frozen):
     seen = set()
     for epoch in range(12):
-        benchmark = create("luminance", settings, scenes, "train")
+        benchmark = create_samples("luminance", settings, scenes, "train")
         made = benchmark.make(benchmark.load(benchmark.entries, epoch), CPU)
-        for recipe, regions in zip(made.recipes, made.regions, strict=True):
+        for recipe, regions, directions in zip(made.recipes, made.regions, made.direction, strict=True):
             for edit in json.loads(recipe.to_json())["edits"]:
-                assert edit["label"] == label(edit.get("stops", edit["shift"]), edit["darker"], edit["lighter"])
-                assert regions.unique().tolist() == [0, numbers[edit["label"]]]
+                assert edit["label"] == direction(edit.get("stops", edit["shift"]), edit["darker"], edit["lighter"])
+                assert regions.unique().tolist() == [0, 1]
+                assert torch.equal(directions, regions * DIRECTIONS.index(edit["label"]))
                 seen.add((edit["method"] == "offset", edit["label"]))
-    assert {(True, name) for name in numbers} <= seen
+    assert {(True, name) for name in DIRECTIONS} <= seen
     assert any(not given for given, _ in seen)
 
 
@@ -146,6 +145,27 @@ def test_pairs_come_as_they_are(frozen):
         assert np.array_equal(row["input"], source["image"])
         assert np.array_equal(row["target"], source["target"])
         assert np.array_equal(row["mask"], source["mask"])
+
+
+def test_a_test_set_is_opened_as_its_kind_stores_it(settings, scenes, frozen):
+    folder = frozen["icolor"].path.parent
+    for name in frozen:
+        assert isinstance(open_test_set(name, settings, folder), create(name, settings, scenes, "test").test_set_class)
+    with pytest.raises(SettingsError, match="no benchmark 'none'"):
+        open_test_set("none", settings, folder)
+    with pytest.raises(StoreError, match=r"hscene\.arrow is missing"):
+        open_test_set("hscene", settings, folder / "elsewhere")
+
+
+def test_every_kind_is_registered_under_its_own_name():
+    assert {kind: benchmark_class(kind).kind for kind in KINDS} == {kind: kind for kind in KINDS}
+
+
+def test_placements_make_no_samples_with_a_target(scenes):
+    whole = retouch_settings.load(retouch_settings.Path("params/sample.yaml"))
+    assert create("art", whole, scenes, "test").kind == "placement"
+    with pytest.raises(SettingsError, match=r"benchmarks\.art: no samples .* kind 'placement'"):
+        create_samples("art", whole, scenes, "test")
 
 
 def test_a_model_cannot_learn_from_placements():

@@ -135,7 +135,7 @@ def test_a_sheet_shows_as_many_rows_as_asked(settings, scenes, tmp_path):
     assert all_rows.shape[0] > 6 * few.shape[0]
     assert few.shape[1] == all_rows.shape[1]
     first = Samples(path)[0]
-    for place, column in enumerate(("real", "composite")):
+    for place, column in enumerate(("target", "input")):
         cell = few[4 : 4 + CELL, 4 + place * (CELL + 4) : 4 + place * (CELL + 4) + CELL]
         assert np.array_equal(cell[2, 2], first[column][0, 0])
     assert (few[4 : 4 + CELL, 4 * (CELL + 4) :] < 128).any()  # the recipe in words

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from retouch.settings import PerturbSettings
-from retouch.synthesis import compose, pixels
-from retouch.synthesis.compose import classes_present, render
+from retouch.synthesis import pixels
+from retouch.synthesis.compose import classes_present, compose, render
+from retouch.synthesis.filter_recipe import Degradation, FilterRecipe, RegionEdit, draw_recipe
 from retouch.synthesis.instagram import PAPER
-from retouch.synthesis.recipe import Degradation, Edit, Recipe, draw, sample_seed
+from retouch.synthesis.recipe import sample_seed
 
 RULES = PerturbSettings(
     region_share=0.2,
@@ -78,7 +79,7 @@ def test_only_the_mask_is_changed_and_it_is_the_union_of_the_regions(batch):
 
 def test_a_degraded_background_leaves_the_pasted_region_sharp(batch):
     images, labels, _ = batch
-    recipe = Recipe(5, (Edit(3, "kelvin"),), Degradation("blur", 1.0))
+    recipe = FilterRecipe(5, (RegionEdit(3, "kelvin"),), Degradation("blur", 1.0))
     made = render(images, labels, [recipe] * 6)
     sharp = render(images, labels, [replace(recipe, degradation=None)] * 6)
     inside = (made.mask > 0).expand_as(images)
@@ -105,7 +106,7 @@ def test_regions_are_filtered_as_by_pilgram_on_the_whole_picture(batch):
 def test_a_recipe_makes_the_same_pixels_again(batch):
     images, labels, ids = batch
     made = compose(images, labels, ids, 2, 7, RULES)
-    again = render(images, labels, [Recipe.from_json(recipe.to_json()) for recipe in made.recipes])
+    again = render(images, labels, [FilterRecipe.from_json(recipe.to_json()) for recipe in made.recipes])
     assert torch.equal(again.input, made.input)
     assert torch.equal(again.target, made.target)
     assert again.recipes == made.recipes
@@ -170,19 +171,19 @@ def test_without_a_usable_class_nothing_happens(batch):
 @given(st.lists(st.integers(1, 150), min_size=1, max_size=40, unique=True), st.integers(0, 2**63 - 1))
 @settings(deadline=None)
 def test_a_drawn_recipe_keeps_the_rules_and_survives_json(classes, seed):
-    recipe = draw(classes, seed, RULES)
-    assert recipe == draw(classes[::-1], seed, RULES)
+    recipe = draw_recipe(classes, seed, RULES)
+    assert recipe == draw_recipe(classes[::-1], seed, RULES)
     assert 1 <= len(recipe.edits) <= int(0.2 * len(classes)) + 1
     assert list(recipe.regions) == sorted(set(recipe.regions) & set(classes))
     for edit in recipe.edits:
         assert edit.filter in PAPER
         assert len(edit.amounts) == {None: 0, "lab": 3}.get(edit.css, 1)
         assert edit.css != "lab" or all(0.8 <= factor <= 1.2 for factor in edit.amounts)
-    assert Recipe.from_json(recipe.to_json()) == recipe
+    assert FilterRecipe.from_json(recipe.to_json()) == recipe
 
 
 def test_draws_have_the_paper_s_frequencies():
-    recipes = [draw(range(1, 12), seed, RULES) for seed in range(4000)]
+    recipes = [draw_recipe(range(1, 12), seed, RULES) for seed in range(4000)]
     edits = [edit for recipe in recipes for edit in recipe.edits]
     assert np.mean([recipe.degradation is not None for recipe in recipes]) == pytest.approx(0.3, abs=0.03)
     css = Counter(edit.css for edit in edits)
@@ -197,7 +198,7 @@ def test_draws_have_the_paper_s_frequencies():
 
 def test_default_strengths_are_pilgram_s_and_the_8_bit_space_is_recorded(batch):
     images, labels, _ = batch
-    drawn = [draw([1], seed, rules(css_strengths="default", css_probability=1.0, lab_space="8bit")) for seed in range(60)]
+    drawn = [draw_recipe([1], seed, rules(css_strengths="default", css_probability=1.0, lab_space="8bit")) for seed in range(60)]
     edits = {edit.css: edit for recipe in drawn for edit in recipe.edits}
     assert set(edits) == {"contrast", "grayscale", "hue_rotate", "saturate", "sepia", "lab-8bit"}
     assert {name: edit.amounts for name, edit in edits.items() if name != "lab-8bit"} == {
@@ -205,7 +206,7 @@ def test_default_strengths_are_pilgram_s_and_the_8_bit_space_is_recorded(batch):
     }  # fmt: skip
     for name in ("contrast", "hue_rotate", "saturate"):
         plain, with_css = (
-            render(images[:1], labels[:1], [Recipe(0, (Edit(3, "moon", *css),))]).input
+            render(images[:1], labels[:1], [FilterRecipe(0, (RegionEdit(3, "moon", *css),))]).input
             for css in ((), (name, edits[name].amounts))
         )
         assert torch.equal(plain, with_css)
@@ -228,5 +229,5 @@ def test_soft_edges_fade_each_region_in_and_change_nothing_outside(batch):
     assert ((soft.mask > 0) & (soft.mask < 1)).float().mean() > 0.05
     expected = torch.lerp(images, hard.input, soft.mask)
     torch.testing.assert_close(soft.input, expected, atol=1e-6, rtol=0)
-    again = render(images, labels, [Recipe.from_json(recipe.to_json()) for recipe in soft.recipes])
+    again = render(images, labels, [FilterRecipe.from_json(recipe.to_json()) for recipe in soft.recipes])
     assert torch.equal(again.input, soft.input)

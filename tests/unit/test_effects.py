@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from retouch.color import rgb_to_lab
-from retouch.synthesis.effects import EFFECTS, GROUPS, XPRO, groups, pop_out, watercolor
+from retouch.synthesis.effects import EFFECTS, GROUPS, XPRO, pop_out, semantic_groups, watercolor
 from retouch.synthesis.superpixels import brush
 from retouch.vocabulary import ADE20K
 
@@ -30,23 +30,23 @@ def test_every_class_of_a_group_is_in_the_vocabulary_and_in_one_group_only():
     assert len(named) == len(set(named))
     assert XPRO.keys() == GROUPS.keys()
     labels = torch.tensor([[[0, NUMBER["person"], NUMBER["sky"], NUMBER["shower"]]]])
-    assert groups(labels).tolist() == [[[0, 1, 2, 0]]]
+    assert semantic_groups(labels).tolist() == [[[0, 1, 2, 0]]]
 
 
 @pytest.mark.parametrize("name", EFFECTS)
 def test_an_effect_is_seen_stays_in_range_and_knows_no_batch_mates(name):
     images, labels = scene()
-    made = EFFECTS[name](images, groups(labels))
+    made = EFFECTS[name](images, semantic_groups(labels))
     assert made.shape == images.shape
     assert 0 <= float(made.min()) <= float(made.max()) <= 1
     assert float((made - images).abs().mean()) > 0.02
-    assert torch.allclose(EFFECTS[name](images[1:], groups(labels[1:])), made[1:], atol=1e-5)
+    assert torch.allclose(EFFECTS[name](images[1:], semantic_groups(labels[1:])), made[1:], atol=1e-5)
 
 
 @pytest.mark.parametrize("effect", [pop_out, watercolor])
 def test_popping_out_raises_the_foreground_s_saturation_over_the_background_s(effect):
     images, labels = scene()
-    made, person = effect(images, groups(labels)), labels == NUMBER["person"]
+    made, person = effect(images, semantic_groups(labels)), labels == NUMBER["person"]
     assert chroma(made, person) / chroma(images, person) > 1.2 * chroma(made, ~person) / chroma(images, ~person)
 
 
@@ -55,7 +55,7 @@ def test_xpro_has_a_profile_for_each_kind_of_region():
     colours = []
     for names in GROUPS.values():
         number = NUMBER[names[0]] if names else 0
-        made = EFFECTS["xpro"](images, groups(torch.full((1, 64, 64), number)))
+        made = EFFECTS["xpro"](images, semantic_groups(torch.full((1, 64, 64), number)))
         assert torch.allclose(made, made[..., :1, :1].expand_as(made), atol=1e-5)
         colours.append(tuple(round(value, 3) for value in made[0, :, 0, 0].tolist()))
     assert len(set(colours)) == len(GROUPS)
@@ -65,7 +65,7 @@ def test_an_effect_fades_over_the_edge_of_a_region():
     images = torch.full((1, 3, 64, 64), 0.5)
     labels = torch.full((1, 64, 64), NUMBER["sky"])
     labels[..., 32:] = NUMBER["road"]
-    row = EFFECTS["xpro"](images, groups(labels))[0, 0, 10]
+    row = EFFECTS["xpro"](images, semantic_groups(labels))[0, 0, 10]
     steps = row.diff().abs()
     assert float(steps.max()) < 0.7 * float((row[0] - row[-1]).abs())
 

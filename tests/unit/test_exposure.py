@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retouch.color import rgb_to_lab
-from retouch.synthesis.exposure import MEANS, RANGES, label, offset, shift, thresholds
+from retouch.synthesis.exposure import MEANS, RANGES, direction, measured_stops, offset, thresholds
 
 
 def test_thresholds_have_the_published_means_and_ranges():
@@ -21,7 +21,7 @@ def test_thresholds_have_the_published_means_and_ranges():
     ("stops", "called"), [(-0.5, "negative"), (-0.3, "negative"), (-0.29, "none"), (0.0, "none"), (0.2, "positive")]
 )
 def test_a_shift_is_named_by_the_photograph_s_thresholds(stops, called):
-    assert label(stops, -0.3, 0.2) == called
+    assert direction(stops, -0.3, 0.2) == called
 
 
 @given(st.floats(-1.5, 0.4))
@@ -34,7 +34,7 @@ def test_an_offset_in_stops_multiplies_lightness_inside_the_mask_only(stops):
     assert torch.equal(made[..., :2, :], images[..., :2, :])
     assert float(after[0, 3, 3] / before[0, 3, 3]) == pytest.approx(2**stops, rel=1e-3)
     assert float(after[1:, 3, 3].abs().max()) < 0.05
-    assert shift(made, images, masks).tolist() == pytest.approx([stops], abs=2e-3)
+    assert measured_stops(made, images, masks).tolist() == pytest.approx([stops], abs=2e-3)
 
 
 def test_lightness_ends_at_white():

@@ -1,15 +1,18 @@
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from retouch.parsing.fill import fill, fill_labels, hole
-from retouch.settings import PlacementSettings
+from retouch.settings import PlacementSettings, load
 from retouch.store import Placements, Scenes
-from retouch.synthesis.placement import Place, Placing, box, put, spatial_score
+from retouch.synthesis.benchmarks.placement import PlacementBenchmark
+from retouch.synthesis.placement import Place, bounding_box, place_person, spatial_score
 
 SIZE = 64
+PERTURB = load(Path("params/sample.yaml")).synthesize.perturb
 RULES = PlacementSettings(
     kind="placement", sources=["sample"], content_negatives=2, spatial_negatives=2, scales=(0.5, 2.0), area=(0.01, 0.5)
 )
@@ -30,10 +33,10 @@ def person(number: int, split: str = "test") -> dict:
 
 
 @pytest.fixture
-def placing(tmp_path):
+def benchmark(tmp_path):
     rows = [person(i) for i in range(5)] + [person(9, "train"), {**person(10), "matte": None}]
     Scenes.write(tmp_path / "scenes.arrow", rows)
-    return Placing("art", RULES, Scenes(tmp_path / "scenes.arrow"), "test", seed=7)
+    return PlacementBenchmark("art", RULES, PERTURB, Scenes(tmp_path / "scenes.arrow"), "test", seed=7)
 
 
 def test_equation_1():
@@ -43,8 +46,8 @@ def test_equation_1():
     assert spatial_score(50, 100, 2) == spatial_score(50, 100, 0.5) == pytest.approx(0.25)
 
 
-def test_the_proportions_are_table_1_s_and_splits_are_kept(placing):
-    rows = list(placing.rows())
+def test_the_proportions_are_table_1_s_and_splits_are_kept(benchmark):
+    rows = list(benchmark.test_rows(benchmark.entries))
     kinds = [row["kind"] for row in rows]
     assert (kinds.count("positive"), kinds.count("content"), kinds.count("spatial")) == (5, 10, 10)
     assert {row[key] for row in rows for key in ("foreground_scene", "background_scene")} == {f"sample/{i}" for i in range(5)}
@@ -55,17 +58,17 @@ def test_the_proportions_are_table_1_s_and_splits_are_kept(placing):
         assert row["kind"] != "spatial" or 0 < row["spatial"] < 1
 
 
-def test_rows_fit_the_store_and_are_the_same_each_time(placing, tmp_path):
+def test_rows_fit_the_store_and_are_the_same_each_time(benchmark, tmp_path):
     for name in ("a", "b"):
-        assert Placements.write(tmp_path / name, placing.rows()) == 25
+        assert Placements.write(tmp_path / name, benchmark.test_rows(benchmark.entries)) == 25
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     first = Placements(tmp_path / "a")[0]
     assert first["labels"].max() == 10  # the person is gone from the scene parsing
     assert json.loads(first["recipe"])["kind"] == "positive"
 
 
-def test_a_positive_put_back_is_the_photograph(placing):
-    for row, number in ((row, int(row["foreground_scene"][7:])) for row in placing.rows() if row["kind"] == "positive"):
+def test_a_positive_put_back_is_the_photograph(benchmark):
+    for row, number in ((row, int(row["foreground_scene"][7:])) for row in benchmark.test_rows(benchmark.entries) if row["kind"] == "positive"):
         original, alpha = person(number), row["alpha"][..., None] > 0
         assert np.array_equal(
             np.where(alpha, row["foreground"], row["background"])[alpha[..., 0]], original["image"][alpha[..., 0]]
@@ -73,17 +76,17 @@ def test_a_positive_put_back_is_the_photograph(placing):
         assert np.array_equal(row["background"][0, 0], original["image"][0, 0])
 
 
-def test_a_misplaced_person_is_whole_and_of_the_drawn_size(placing):
-    for row in placing.rows():
+def test_a_misplaced_person_is_whole_and_of_the_drawn_size(benchmark):
+    for row in benchmark.test_rows(benchmark.entries):
         place = Place(**json.loads(row["recipe"])["place"])
-        found = box(row["alpha"])
-        assert (found.left, found.top) == (place.left, place.top)
-        assert abs(found.height - 24 * place.scale) <= 1
-        assert abs(found.width - 10 * place.scale) <= 1
+        box = bounding_box(row["alpha"])
+        assert (box.left, box.top) == (place.left, place.top)
+        assert abs(box.height - 24 * place.scale) <= 1
+        assert abs(box.width - 10 * place.scale) <= 1
 
 
 def test_put_leaves_nothing_of_the_background():
-    colours, alpha = put(person(3), Place(0, 0, 1.5))
+    colours, alpha = place_person(person(3), Place(0, 0, 1.5))
     assert not colours[alpha == 0].any()
     assert alpha[:36, :15].all()
 

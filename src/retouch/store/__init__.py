@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from retouch.store.arrow import Packed
 
-__all__ = ["Placements", "Samples", "Scenes"]
+__all__ = ["Packed", "Placements", "Samples", "Scenes"]
 
 
 class Scenes(Packed):
@@ -39,11 +39,12 @@ class Scenes(Packed):
 
 
 class Samples(Packed):
-    """Frozen composites of one benchmark: the picture to mend, the answer, where it was changed, and how.
+    """Frozen samples of one benchmark: the input, the target, where they differ, and how the sample was made.
 
-    `mask` is the union of the changed regions (0–255, soft allowed), `regions` numbers them from 1 (0 = unchanged),
-    `labels` is the label map that they were drawn from, where there is one; `group` is the scene's; `recipe` is the JSON of the
-    seed and of every edit: enough to make the same pixels again from it.
+    `mask` is the union of the changed regions (0–255, soft allowed), `regions` numbers them from 1 (0 = unchanged). Optional:
+    `labels`, the label map that the regions were drawn from, and `direction`, how the luminance of each pixel visibly shifts
+    (indices of synthesis.exposure.DIRECTIONS). `group` is the scene's; `recipe` is the JSON of the seed and of every edit:
+    enough to make the same pixels again.
     """
 
     schema = pa.schema([
@@ -61,6 +62,7 @@ class Samples(Packed):
         pa.field("mask", pa.binary(), nullable=False),
         pa.field("regions", pa.binary(), nullable=False),
         pa.field("labels", pa.binary()),
+        pa.field("direction", pa.binary()),
         pa.field("recipe", pa.string(), nullable=False),
     ])  # fmt: skip
 

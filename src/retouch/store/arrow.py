@@ -14,7 +14,7 @@ from retouch.errors import StoreError
 from retouch.files import atomic_file
 
 PIXEL_COLUMNS = {"image": 3, "input": 3, "target": 3, "labels": 1, "parts": 1, "objects": 1, "matte": 1,
-                 "mask": 1, "regions": 1, "background": 3, "foreground": 3, "alpha": 1}  # fmt: skip
+                 "mask": 1, "regions": 1, "direction": 1, "background": 3, "foreground": 3, "alpha": 1}  # fmt: skip
 """Columns that hold raw uint8 pixels, with their number of channels; all other columns are metadata."""
 
 

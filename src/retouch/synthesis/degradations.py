@@ -1,6 +1,6 @@
-"""Noise, blur and JPEG: what makes a background poorer than the picture that a foreground was cut from (Sg-MMH §3.2).
+"""Noise, blur and JPEG, which make a background poorer than the picture its foreground was cut from (Sg-MMH §3.2).
 
-Each works on one 3×H×W picture in [0, 1] and returns it on the 8-bit grid, the same on every device and number of threads.
+Each takes one 3×H×W picture in [0, 1] and returns it on the 8-bit grid, the same on every device and number of threads.
 """
 
 import math
@@ -20,7 +20,7 @@ DEGRADATIONS = {
     "blur": (1.0, 1.0),
     "jpeg": (20.0, 40.0),
 }
-"""Range of each one's amount: σ or λ of noise in 255ths, the angle of motion in degrees, σ of blur in px, JPEG's quality."""
+"""The range of amounts: σ or λ of noise in 255ths, the angle of motion in degrees, σ of blur in px, the quality of JPEG."""
 
 
 def degrade(image: Tensor, kind: str, amount: float, seed: int) -> Tensor:
@@ -42,7 +42,7 @@ def degrade(image: Tensor, kind: str, amount: float, seed: int) -> Tensor:
 def noise(kind: str, amount: float, shape: torch.Size, seed: int) -> Tensor:
     """A field of noise in 255ths: normal or Laplace of scale `amount`, or Poisson numbers of that mean with random signs.
 
-    Values are drawn from the distribution's 65,536 quantiles: much cheaper, and no finer than 8-bit pixels need.
+    Values are drawn from the distribution's 65,536 quantiles: much cheaper, and as fine as 8-bit pixels need.
     """
     if kind == "poisson":
         counts = torch.arange(100, dtype=torch.float64)
@@ -78,9 +78,9 @@ def motion_kernel(angle: float) -> np.ndarray:
 
 
 def gaussian_line(sigma: float) -> np.ndarray:
-    """A Gaussian's taps out to 3σ, which sum to 1."""
-    reach = np.arange(-math.ceil(3 * sigma), math.ceil(3 * sigma) + 1)
-    taps = np.exp(-(reach**2) / (2 * sigma**2))
+    """The taps of a Gaussian out to 3σ; they sum to 1."""
+    offsets = np.arange(-math.ceil(3 * sigma), math.ceil(3 * sigma) + 1)
+    taps = np.exp(-(offsets**2) / (2 * sigma**2))
     return taps / taps.sum()
 
 
@@ -97,9 +97,9 @@ def convolve(image: Tensor, kernel: np.ndarray) -> Tensor:
 
 
 def jpeg(image: Tensor, quality: int) -> Tensor:
-    """A JPEG's round trip with halved colour resolution, by OpenCV on the CPU."""
+    """A round trip through JPEG with halved colour resolution, by OpenCV on the CPU."""
     pixels = image.mul(255).round().byte().permute(1, 2, 0).cpu().numpy()
     bgr = np.ascontiguousarray(pixels[..., ::-1])
-    coded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    decoded = np.ascontiguousarray(np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR))[..., ::-1])
-    return torch.from_numpy(decoded).permute(2, 0, 1).to(image.device, image.dtype).div(255)
+    data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    rgb = np.ascontiguousarray(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))[..., ::-1])
+    return torch.from_numpy(rgb).permute(2, 0, 1).to(image.device, image.dtype).div(255)

@@ -6,8 +6,8 @@ from torch import Tensor
 
 from retouch.color import lab_to_rgb, rgb_to_lab
 
-LABELS = ("negative", "positive", "none")
-"""What a luminance shift is called: visibly darker, visibly lighter, below the threshold."""
+DIRECTIONS = ("none", "negative", "positive")
+"""How a luminance shift looks: below the threshold, visibly darker, visibly lighter."""
 MEANS = (0.25, 0.23)
 RANGES = ((0.07, 0.90), (0.05, 0.76))
 SPREAD = 0.5
@@ -16,27 +16,27 @@ SPREAD = 0.5
 
 
 def thresholds(rng: np.random.Generator) -> tuple[float, float]:
-    """The smallest visible darkening (below 0) and lightening (above 0) of one photograph, in stops."""
-    drawn = (mean * np.exp(SPREAD * rng.standard_normal() - SPREAD**2 / 2) for mean in MEANS)
-    darker, lighter = (float(np.clip(value, *ends)) for value, ends in zip(drawn, RANGES, strict=True))
+    """Draw the smallest visible darkening (below 0) and lightening (above 0) of one photograph, in stops."""
+    values = (mean * np.exp(SPREAD * rng.standard_normal() - SPREAD**2 / 2) for mean in MEANS)
+    darker, lighter = (float(np.clip(value, *ends)) for value, ends in zip(values, RANGES, strict=True))
     return round(-darker, 4), round(lighter, 4)
 
 
-def label(stops: float, darker: float, lighter: float) -> str:
-    """What a shift is called, given a photograph's thresholds."""
+def direction(stops: float, darker: float, lighter: float) -> str:
+    """How a shift in stops looks, one of DIRECTIONS, given a photograph's thresholds."""
     return "negative" if stops <= darker else "positive" if stops >= lighter else "none"
 
 
 def offset(images: Tensor, masks: Tensor, stops: Tensor) -> Tensor:
-    """Multiply L of N×3×H×W pictures by 2^stops (N) inside N×1×H×W masks; L ends at white. Outside nothing changes."""
+    """Multiply L of N×3×H×W pictures by 2^stops (N) inside N×1×H×W masks, at most to white; outside nothing changes."""
     lab = rgb_to_lab(images.double())
     lightness = (lab[:, :1] * torch.exp2(stops.to(lab))[:, None, None, None]).clamp(0, 100)
-    made = lab_to_rgb(torch.cat([lightness, lab[:, 1:]], dim=1)).to(images)
-    return torch.where(masks > 0, made, images)
+    result = lab_to_rgb(torch.cat([lightness, lab[:, 1:]], dim=1)).to(images)
+    return torch.where(masks > 0, result, images)
 
 
-def shift(made: Tensor, images: Tensor, masks: Tensor) -> Tensor:
-    """The change of mean L inside N×1×H×W masks, in stops; N."""
+def measured_stops(changed: Tensor, images: Tensor, masks: Tensor) -> Tensor:
+    """The change of mean L from `images` to `changed` inside N×1×H×W masks, in stops; N."""
     weight = (masks > 0).double()
-    after, before = ((rgb_to_lab(x.double())[:, :1] * weight).sum((1, 2, 3)).clamp_min(1e-3) for x in (made, images))
+    after, before = ((rgb_to_lab(x.double())[:, :1] * weight).sum((1, 2, 3)).clamp_min(1e-3) for x in (changed, images))
     return torch.log2(after / before)

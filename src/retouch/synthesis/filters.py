@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from retouch.synthesis.pixels import Array, look_up, luma, mix, reach, to_codes, to_images
+from retouch.synthesis.pixels import Array, chroma, look_up, luma, mix, to_codes, to_images
 
 Amount = float | Tensor
 """A filter's strength: one for all, or N values for N×3×P codes."""
@@ -133,7 +133,7 @@ def color_burn(backdrop: Tensor, source: Tensor) -> Tensor:
     return torch.where(backdrop == 255, 255.0, burnt.clamp_min(0))
 
 
-def _clip_colour(codes: Tensor) -> Tensor:
+def _clip_color(codes: Tensor) -> Tensor:
     red, green, blue = codes.split(1, dim=-2)
     luma, low, high = red * 0.3 + green * 0.59 + blue * 0.11, codes.amin(-2, keepdim=True), codes.amax(-2, keepdim=True)
     codes = torch.where(low < 0, luma * (codes - low) / (luma - low), codes)
@@ -143,15 +143,15 @@ def _clip_colour(codes: Tensor) -> Tensor:
 
 def hue(backdrop: Tensor, source: Tensor) -> Tensor:
     """The source's hue with the backdrop's saturation and luminosity."""
-    return hue_of(reach(backdrop), luma(backdrop), source)
+    return hue_of(chroma(backdrop), luma(backdrop), source)
 
 
-def hue_of(spread: Tensor, light: Tensor, source: Tensor) -> Tensor:
-    """`hue` by what it hangs on: the backdrop's `reach` and `luma` (…×P) alone."""
+def hue_of(backdrop_chroma: Tensor, backdrop_luma: Tensor, source: Tensor) -> Tensor:
+    """`hue` from all that it depends on: the backdrop's `chroma` and `luma` (…×P)."""
     low, high = source.amin(-2, keepdim=True), source.amax(-2, keepdim=True)
-    codes = (source - low) * spread.unsqueeze(-2) / (high - low).clamp_min(1)
+    codes = (source - low) * backdrop_chroma.unsqueeze(-2) / (high - low).clamp_min(1)
     red, green, blue = codes.split(1, dim=-2)
-    return _clip_colour(codes + (light.unsqueeze(-2) - (red * 0.3 + green * 0.59 + blue * 0.11)))
+    return _clip_color(codes + (backdrop_luma.unsqueeze(-2) - (red * 0.3 + green * 0.59 + blue * 0.11)))
 
 
 def color(backdrop: Tensor, source: Tensor) -> Tensor:
@@ -159,9 +159,9 @@ def color(backdrop: Tensor, source: Tensor) -> Tensor:
     return color_of(luma(backdrop), source)
 
 
-def color_of(light: Tensor, source: Tensor) -> Tensor:
-    """`color` by what it hangs on: the backdrop's `luma` (…×P) alone."""
-    return _clip_colour(source + (light - luma(source)).unsqueeze(-2))
+def color_of(backdrop_luma: Tensor, source: Tensor) -> Tensor:
+    """`color` from all that it depends on: the backdrop's `luma` (…×P)."""
+    return _clip_color(source + (backdrop_luma - luma(source)).unsqueeze(-2))
 
 
 SEPARABLE: dict[str, Callable[[Tensor, Tensor], Tensor]] = {

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Radial:
         if self.length >= 1:
             return np.full((1, height, width), 255, np.uint8)
         if self.length == 0 and self.scale >= 1 and height == width and self.centre == (0.5, 0.5):
-            return self._prepared(height)[None]
+            return self._pilgram_square(height)[None]
         x, y = self.centre
         left, right, top, bottom = width * x, width * (1 - x), height * y, height * (1 - y)
         radius = math.hypot(max(left, right), max(top, bottom))
@@ -30,7 +30,7 @@ class Radial:
         share = (np.sqrt(across**2 + down**2) / radius - self.length) / max(self.scale - self.length, 0.001)
         return np.rint(((1 - share) * 255).clip(0, 255)).astype(np.uint8)[None]
 
-    def _prepared(self, size: int) -> np.ndarray:
+    def _pilgram_square(self, size: int) -> np.ndarray:
         # pilgram resizes Pillow's ready 256 px gradient here, which ends at the edge's middle and not at the corner.
         gradient = Image.fromarray(255 - np.asarray(Image.radial_gradient("L")))
         border = round((256 - 256 / self.scale) / 2)
@@ -55,15 +55,15 @@ class Linear:
 class RadialFill:
     """Rings of colour around the centre, blended between their positions (shares of the corner's distance)."""
 
-    colours: tuple[Colour, ...]
+    colors: tuple[Color, ...]
     positions: tuple[float, ...]
 
     def map(self, height: int, width: int) -> np.ndarray:
         """3×H×W uint8."""
-        fill = np.broadcast_to(np.array(self.colours[0])[:, None, None], (3, height, width))
-        for i, colour in enumerate(self.colours[1:]):
+        fill = np.broadcast_to(np.array(self.colors[0])[:, None, None], (3, height, width))
+        for i, color in enumerate(self.colors[1:]):
             mask = Radial(self.positions[i], self.positions[i + 1]).map(height, width).astype(np.int64)
-            fill = (fill * mask + np.array(colour)[:, None, None] * (255 - mask) + 127) // 255
+            fill = (fill * mask + np.array(color)[:, None, None] * (255 - mask) + 127) // 255
         return fill.astype(np.uint8)
 
 
@@ -71,11 +71,11 @@ class RadialFill:
 class LinearFill:
     """A fill from `top` to `bottom`."""
 
-    top: Colour
-    bottom: Colour
+    top: Color
+    bottom: Color
 
     def map(self, height: int, width: int) -> np.ndarray:
         """3×H×W uint8."""
         mask = Linear(across=False).map(height, width).astype(np.int64)
-        top, bottom = (np.array(colour)[:, None, None] for colour in (self.top, self.bottom))
+        top, bottom = (np.array(color)[:, None, None] for color in (self.top, self.bottom))
         return ((top * mask + bottom * (255 - mask) + 127) // 255).astype(np.uint8)

@@ -2,8 +2,8 @@
 
 Most steps change each channel by itself, by a curve that depends at most on the place in the picture through a gradient. A
 run of such steps is evaluated once for each code (0–255), channel and level of the gradients, and cached; then the whole run
-costs one look-up a value, and rounds exactly as the steps one by one. Hue and colour layers hang on the backdrop's luma and
-reach alone, and become tables of these.
+costs one look-up a value, and rounds exactly as the steps one by one. Hue and colour layers depend on the backdrop's luma and
+chroma alone, and become tables of these.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from torch import Tensor
 
 from retouch.synthesis import filters
 from retouch.synthesis.gradients import Linear, LinearFill, Radial, RadialFill
-from retouch.synthesis.pixels import Array, look_up, look_up_local, luma, mix, pick, reach, to_codes, to_images
+from retouch.synthesis.pixels import Array, chroma, look_up, look_up_local, luma, mix, pick, to_codes, to_images
 from retouch.synthesis.steps import FILTERS, PAPER, Blend, Css, Mix, Step
 
 __all__ = ["FILTERS", "PAPER", "filter_codes", "filter_images"]
@@ -65,13 +65,13 @@ class _LocalCurves:
 
 @dataclass(frozen=True)
 class _Tone:
-    tables: Any  # 3×256 codes by luma, or 3×65536 by 256·reach + luma
+    tables: Any  # 3×256 codes by luma, or 3×65536 by 256·chroma + luma
     rest: Any = None  # 256 codes: what the backdrop adds where the layer is not opaque
 
     def __call__(self, codes: Array, _: Array | None) -> Array:
         place = luma(codes)
         if self.tables.shape[1] > 256:
-            place += reach(codes) * 256
+            place += chroma(codes) * 256
         result = pick(self.tables, place)
         return result if self.rest is None else result + look_up(codes, self.rest)
 
@@ -89,7 +89,7 @@ _Part = _Curves | _LocalCurves | _Tone | _Matrix
 
 @lru_cache(maxsize=128)
 def _compiled(name: str, height: int, width: int, device: torch.device | None) -> tuple[_Part, ...]:
-    """The filter's steps with every run that can be fused in one part: of arrays, or of tensors on a device."""
+    """A filter with every run of steps that can be one look-up as one part: of arrays, or of tensors on a device."""
     if device is not None:
         return tuple(_on_device(part, device) for part in _compiled(name, height, width, None))
     parts: list[_Part] = []
@@ -121,8 +121,8 @@ def _is_curve(step: Step) -> bool:
 
 
 def _tabulate(steps: tuple[Step, ...], height: int, width: int) -> _Curves | _LocalCurves:
-    found = dict.fromkeys(_gradients(steps))
-    maps = {gradient: gradient.map(height, width).reshape(-1, height * width) for gradient in found}
+    gradients = dict.fromkeys(_gradients(steps))
+    maps = {gradient: gradient.map(height, width).reshape(-1, height * width) for gradient in gradients}
     level, sample = np.zeros(height * width, np.int64), np.zeros(1, np.int64)
     for plane in (plane for stack in maps.values() for plane in stack):
         _, sample, level = np.unique(level * 256 + plane, return_index=True, return_inverse=True)

@@ -17,7 +17,7 @@ from retouch.color import F_TO_LAB, LAB_TO_F, LINEAR_TO_WHITE, lab_curve, linear
 from retouch.synthesis.pixels import CHUNK, Array, weigh
 
 _STEPS = 65535
-_THERE, _BACK = F_TO_LAB.numpy(), LAB_TO_F.numpy()
+_TO_LAB, _FROM_LAB = F_TO_LAB.numpy(), LAB_TO_F.numpy()
 _TOE = 6 / 29
 """Where CIE's curve of lightness becomes straight; the line is its tangent there."""
 
@@ -69,8 +69,8 @@ def _multiply(codes: Array, factors: Sequence[float], eight_bit: bool, constants
 
 def _multiply_curved(curved: Array, factors: Sequence[float]) -> Array:
     # To Lab, times the factors, and back, in one matrix and one shift: Lab's first row here is L + 16.
-    back = _BACK * np.array(factors)
-    matrix = (back[:, :, None] * _THERE).sum(1).astype(np.float32)
+    scaled = _FROM_LAB * np.array(factors)
+    matrix = (scaled[:, :, None] * _TO_LAB).sum(1).astype(np.float32)
     result = weigh(curved, torch.from_numpy(matrix).to(curved.device) if isinstance(curved, Tensor) else matrix)
     result += (16 - 16 * factors[0]) / 116
     return result

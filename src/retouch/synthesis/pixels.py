@@ -1,4 +1,4 @@
-"""What is done to every pixel: tables and matrices on 8-bit codes.
+"""Operations on every pixel: tables and matrices on 8-bit codes.
 
 Codes are uint8 …×P, or …×3×P where channels mix. Each function takes NumPy arrays or tensors and gives the same values for
 both: arrays are several times as fast on a CPU, tensors run on any device.
@@ -20,32 +20,46 @@ Array = TypeVar("Array", Tensor, np.ndarray)
 CHUNK = 8192
 """Pixels worked on at a time: three channels of floats stay in a core's own cache."""
 
-_BLOCKS: list[tuple[np.ndarray, weakref.ref[np.ndarray]]] = []
-_KEPT, _KEPT_BYTES = 8, 2**29
-_LOCK = threading.Lock()
+
+class BufferPool:
+    """Memory of batches that are no longer used, handed out again for later batches of the same size.
+
+    Letting the system hand out new pages for a batch costs more than the work on it. The pool keeps at most `blocks` blocks and
+    `size` bytes, the last ones used; a batch that leaves the pool keeps its memory as long as anything refers to it.
+    """
+
+    def __init__(self, blocks: int = 8, size: int = 2**29) -> None:
+        self.max_blocks, self.max_size = blocks, size
+        self._blocks: list[tuple[np.ndarray, weakref.ref[np.ndarray]]] = []  # memory, and the view that its user holds
+        self._lock = threading.Lock()
+
+    def take(self, size: int) -> np.ndarray:
+        """`size` bytes, uint8, not filled; they are free again once the array and all views of it are gone."""
+        with self._lock:
+            free = (index for index, (block, user) in enumerate(self._blocks) if block.nbytes == size and user() is None)
+            index = next(free, None)
+            block = np.empty(size, np.uint8) if index is None else self._blocks.pop(index)[0]
+            view = block[:]
+            self._blocks.append((block, weakref.ref(view)))
+            while len(self._blocks) > self.max_blocks or sum(block.nbytes for block, _ in self._blocks) > self.max_size:
+                del self._blocks[0]
+        return view
+
+
+_POOL = BufferPool()
+"""The pool of this process. It changes where batches lie in memory, never what they hold."""
 
 
 def on_cpu(tensor: Tensor) -> bool:
-    """Whether arrays serve better than this tensor."""
+    """Whether a tensor is on the CPU, where arrays are faster."""
     return tensor.device.type == "cpu"
 
 
-def fresh(shape: tuple[int, ...], like: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-    """A tensor of `shape` on `like`'s device, not yet filled.
-
-    On a CPU it takes over the memory of an earlier one of that size which nobody holds any more: having the system hand out
-    new pages for a batch costs more than the work on it.
-    """
+def allocate(shape: tuple[int, ...], like: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    """A tensor of `shape` on `like`'s device, not filled; on a CPU from this process's pool of memory."""
     if not on_cpu(like):
         return torch.empty(shape, dtype=dtype, device=like.device)
-    size = math.prod(shape) * dtype.itemsize
-    with _LOCK:
-        free = [index for index, (block, user) in enumerate(_BLOCKS) if block.nbytes == size and user() is None]
-        block = _BLOCKS.pop(free[0])[0] if free else np.empty(size, np.uint8)
-        memory = block[:]
-        _BLOCKS.append((block, weakref.ref(memory)))
-        while len(_BLOCKS) > _KEPT or sum(block.nbytes for block, _ in _BLOCKS) > _KEPT_BYTES:
-            del _BLOCKS[0]  # its user keeps it alive
+    memory = _POOL.take(math.prod(shape) * dtype.itemsize)
     return torch.from_numpy(memory).view(dtype).view(shape)
 
 
@@ -63,16 +77,16 @@ def join(parts: list[Array], dim: int) -> Array:
 
 
 def gather(images: Sequence[Array], places: Sequence[Array]) -> Array:
-    """The codes at some pixels of each of several pictures 3×P, uint8 or floats in [0, 1]: 3×(all pixels asked for)."""
-    picked = [image[:, at] if isinstance(at, Tensor) else image.take(at, 1) for image, at in zip(images, places, strict=True)]
-    codes = join(picked, 1)
+    """The codes at some pixels of each of several pictures 3×P, uint8 or floats in [0, 1]: 3×(all these pixels)."""
+    parts = [image[:, at] if isinstance(at, Tensor) else image.take(at, 1) for image, at in zip(images, places, strict=True)]
+    codes = join(parts, 1)
     if isinstance(codes, Tensor):
         return codes.mul(255).round_().byte() if codes.is_floating_point() else codes
     return codes if codes.dtype == np.uint8 else (codes * np.float32(255)).round().astype(np.uint8)
 
 
-def put(image: Array, places: Array, values: Array, weight: Array | None) -> None:
-    """Lay `values` (3×K in [0, 1]) over some pixels of an image 3×P; `weight` (K) says how much of them."""
+def paste(image: Array, places: Array, values: Array, weight: Array | None) -> None:
+    """Put `values` (3×K in [0, 1]) on some pixels of an image 3×P, in place; `weight` (K) blends them with what is there."""
     if isinstance(image, Tensor):
         image[:, places] = values if weight is None else image[:, places] * (1 - weight) + values * weight
         return
@@ -91,7 +105,7 @@ def to_codes(images: Tensor) -> Tensor | np.ndarray:
 
 
 def to_images(codes: Tensor | np.ndarray, like: Tensor) -> Tensor:
-    """What `to_codes` made of `like`, and was changed since, as images again."""
+    """Codes N×3×P as images of the shape of `like`, in [0, 1]."""
     return torch.as_tensor(codes).div(255).view(like.shape)
 
 
@@ -104,9 +118,9 @@ def look_up(codes: Array, table: Array) -> Array:
         cv2.LUT(codes.reshape(1, -1), table, result.reshape(1, -1))
         return result
     tables = table if codes.ndim == 2 else np.broadcast_to(table, (*codes.shape[:-1], 256)).reshape(-1, 256)
-    rows, into = (array.reshape(-1, codes.shape[-1]) for array in (codes, result))
+    rows, outputs = (array.reshape(-1, codes.shape[-1]) for array in (codes, result))
     for row, values in enumerate(tables):
-        cv2.LUT(rows[row], values, into[row])
+        cv2.LUT(rows[row], values, outputs[row])
     return result
 
 
@@ -165,7 +179,7 @@ def luma(codes: Array) -> Array:
     return total
 
 
-def reach(codes: Array) -> Array:
+def chroma(codes: Array) -> Array:
     """The largest minus the smallest channel of …×3×P codes: …×P int32."""
     if isinstance(codes, Tensor):
         return codes.amax(-2).sub_(codes.amin(-2)).int()

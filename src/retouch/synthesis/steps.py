@@ -1,8 +1,8 @@
-"""What pilgram 2.0's Instagram filters are made of: a filter is a list of steps, carried out by `instagram`."""
+"""The Instagram filters of pilgram 2.0: each is a list of steps, which `instagram` carries out."""
 
 from dataclasses import dataclass
 
-from retouch.synthesis.gradients import Colour, Linear, LinearFill, Radial, RadialFill
+from retouch.synthesis.gradients import Color, Linear, LinearFill, Radial, RadialFill
 
 
 @dataclass(frozen=True)
@@ -15,13 +15,13 @@ class Css:
 
 @dataclass(frozen=True)
 class Blend:
-    """A layer of one colour, of a gradient, or made of the backdrop by a step; `opacity` fades the result into the backdrop.
+    """A layer of one colour, of a gradient, or computed from the backdrop; `opacity` fades the result into the backdrop.
 
     The modes hue and color take one colour and full opacity.
     """
 
     mode: str
-    source: "Colour | RadialFill | LinearFill | Mix"
+    source: "Color | RadialFill | LinearFill | Mix"
     alpha: float = 1.0
     opacity: float = 1.0
 

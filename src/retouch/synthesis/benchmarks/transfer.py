@@ -3,141 +3,157 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from retouch.images import to_tensor, to_uint8
 from retouch.settings import LuminanceSettings, TransferSettings
-from retouch.synthesis.benchmarks.base import Benchmark, Entry, Loaded, areas, pictures, quantized, stack
+from retouch.synthesis.benchmarks.base import (
+    BenchmarkEntry,
+    RawBatch,
+    Row,
+    SampleBenchmark,
+    areas,
+    class_mask,
+    pictures,
+    quantized,
+    stack,
+)
+from retouch.synthesis.color_transfer import transfer_colors
 from retouch.synthesis.quality import acceptable
-from retouch.synthesis.recipe import sample_seed
+from retouch.synthesis.recipe import JsonRecord, generator, sample_seed
 from retouch.synthesis.samples import SampleBatch
-from retouch.synthesis.transfer import transfer
 
 
 @dataclass(frozen=True)
-class Draw:
-    """Which object, after which, and the ways to be tried in turn until one passes the quality filter."""
+class TransferPlan:
+    """Which object gets the colours of which reference, and the methods to try until one passes the quality filter."""
 
     seed: int
     region: int  # category
     reference: str  # scene id
     methods: tuple[str, ...]
 
-    def recipe(self, method: str | None) -> "Transferred":
-        """What was done in the end."""
+    def recipe(self, method: str | None) -> "TransferRecipe":
+        """The recipe once `method` has passed; None when no method did."""
         edit: dict[str, Any] = {"region": self.region, "method": method, "reference": self.reference}
-        return Transferred("transfer", self.seed, () if method is None else (edit,))
+        return TransferRecipe("transfer", self.seed, () if method is None else (edit,))
 
 
 @dataclass(frozen=True)
-class Transferred:
-    """The seed and the one edit, or none where no way passed."""
+class TransferRecipe(JsonRecord):
+    """The seed and the one edit, or none where no method passed."""
 
     kind: str
     seed: int
     edits: tuple[dict[str, Any], ...]
 
-    def to_json(self) -> str:
-        """One line of JSON; equal recipes give equal text."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
 
-
-class Transfer(Benchmark):
+class TransferBenchmark(SampleBenchmark):
     """Same-category colour transfer: the reference comes from another photograph of the same split."""
 
     kind: ClassVar[str] = "transfer"
+    luminance_only: ClassVar[bool] = False
     settings: TransferSettings | LuminanceSettings
 
-    def needs(self) -> str:
+    def requirement(self) -> str:
         """Objects of a category that another photograph has too."""
         low, high = self.settings.area
         return f"{self.settings.regions!r} with an object of {low:.0%} to {high:.0%} whose category another photograph has too"
 
-    def _entries(self) -> Iterator[Entry]:
+    def _entries(self) -> Iterator[BenchmarkEntry]:
         low, high = self.settings.area
         self.objects: dict[int, list[int]] = {}  # scene → categories
         self.by_category: dict[int, list[int]] = defaultdict(list)  # category → scenes
-        found: list[Entry] = []
+        entries: list[BenchmarkEntry] = []
         for index, scene in self.candidates():
             labels = scene[self.settings.regions]
-            fitting = [] if labels is None else [number for number, area in areas(labels).items() if low <= area <= high]
-            if fitting:
-                self.objects[index] = fitting
-                found.append(self.entry(index, scene))
-            for number in fitting:
+            categories = [] if labels is None else [number for number, area in areas(labels).items() if low <= area <= high]
+            if categories:
+                self.objects[index] = categories
+                entries.append(self.entry(index, scene))
+            for number in categories:
                 self.by_category[number].append(index)
-        self.photos = dict(zip(self.objects, (entry.photo for entry in found), strict=True))
-        for entry in found:
-            if self._categories(entry):
+        self.photos = dict(zip(self.objects, (entry.photo for entry in entries), strict=True))
+        for entry in entries:
+            if self._shared_categories(entry):
                 yield entry
 
-    def _others(self, entry: Entry, category: int) -> list[int]:
+    def _references(self, entry: BenchmarkEntry, category: int) -> list[int]:
         return [index for index in self.by_category[category] if self.photos[index] != entry.photo]
 
-    def _categories(self, entry: Entry) -> list[int]:
-        return [number for number in self.objects[entry.index] if self._others(entry, number)]
+    def _shared_categories(self, entry: BenchmarkEntry) -> list[int]:
+        return [number for number in self.objects[entry.index] if self._references(entry, number)]
 
-    def draw(self, entry: Entry, epoch: int) -> tuple[Draw, int]:
-        """What is tried on a scene in an epoch, and the reference's row."""
+    def plan(self, entry: BenchmarkEntry, epoch: int) -> tuple[TransferPlan, int]:
+        """What is tried on a scene in an epoch, and the reference's row number."""
         seed = sample_seed(self.seed, entry.id, epoch)
-        rng = np.random.Generator(np.random.PCG64(seed))
-        categories = self._categories(entry)
+        rng = generator(seed)
+        categories = self._shared_categories(entry)
         category = categories[rng.integers(len(categories))]
-        others = self._others(entry, category)
-        reference = others[rng.integers(len(others))]
+        references = self._references(entry, category)
+        reference = references[rng.integers(len(references))]
         methods = tuple(str(method) for method in rng.permutation(self.settings.methods))
-        return Draw(seed, category, str(self.scenes[reference]["id"]), methods), reference
+        return TransferPlan(seed, category, str(self.scenes[reference]["id"]), methods), reference
 
-    def load(self, entries: Sequence[Entry], epoch: int) -> Loaded:
-        """Pictures, their objects' masks, and the same of the references."""
-        drawn = [self.draw(entry, epoch) for entry in entries]
-        scenes = [(self.scenes[entry.index], self.scenes[other]) for entry, (_, other) in zip(entries, drawn, strict=True)]
-        regions = [draw.region for draw, _ in drawn]
+    def load(self, entries: Sequence[BenchmarkEntry], epoch: int) -> RawBatch:
+        """Pictures, the masks of their objects, and the same of the references."""
+        plans = [self.plan(entry, epoch) for entry in entries]
+        scenes = [(self.scenes[entry.index], self.scenes[other]) for entry, (_, other) in zip(entries, plans, strict=True)]
+        column = self.settings.regions
         masks = [
-            [(scene[self.settings.regions] == number).astype(np.uint8) for scene in pair]
-            for number, pair in zip(regions, scenes, strict=True)
+            [(scene[column] == plan.region).astype(np.uint8) for scene in pair]
+            for (plan, _), pair in zip(plans, scenes, strict=True)
         ]
         return {
             "image": stack([scene["image"] for scene, _ in scenes]),
             "reference": stack([scene["image"] for _, scene in scenes]),
-            "mask": stack([own for own, _ in masks]),
-            "reference_mask": stack([other for _, other in masks]),
-            "draws": [draw for draw, _ in drawn],
+            "mask": stack([mask for mask, _ in masks]),
+            "reference_mask": stack([mask for _, mask in masks]),
+            "plans": [plan for plan, _ in plans],
         }
 
-    def make(self, loaded: Loaded, device: torch.device) -> SampleBatch:
-        """Recoloured by the first way that passes the quality filter."""
-        images = pictures(loaded["image"], device)
-        masks = loaded["mask"].to(device).float()[:, None]
-        composite, used = self.recolour(images, masks, loaded, device)
-        kept = torch.tensor([method is not None for method in used], device=device)
-        masks = masks * kept[:, None, None, None]
-        recipes = [draw.recipe(method) for draw, method in zip(loaded["draws"], used, strict=True)]
-        return SampleBatch(composite, images, masks, masks[:, 0].long(), recipes)
+    def make(self, raw: RawBatch, device: torch.device) -> SampleBatch:
+        """Photographs with an object recoloured by the first method that passes the quality filter."""
+        images = pictures(raw["image"], device)
+        masks = raw["mask"].to(device).float()[:, None]
+        composites, methods = self.recolor(images, masks, raw, device)
+        is_changed = torch.tensor([method is not None for method in methods], device=device)
+        masks = masks * is_changed[:, None, None, None]
+        recipes = [plan.recipe(method) for plan, method in zip(raw["plans"], methods, strict=True)]
+        return SampleBatch(composites, images, masks, masks[:, 0].long(), recipes)
 
-    def recolour(self, images: Tensor, masks: Tensor, loaded: Loaded, device: torch.device) -> tuple[Tensor, list[str | None]]:
-        """The composites, and the way that made each; a picture that no way suits comes back as it was."""
-        references = pictures(loaded["reference"], device)
-        reference_masks = loaded["reference_mask"].to(device).float()[:, None]
-        composite = images.clone()
-        used: list[str | None] = [None] * len(images)
+    def recolor(self, images: Tensor, masks: Tensor, raw: RawBatch, device: torch.device) -> tuple[Tensor, list[str | None]]:
+        """The composites, and the method that made each; a picture that no method suits comes back unchanged, with None."""
+        references = pictures(raw["reference"], device)
+        reference_masks = raw["reference_mask"].to(device).float()[:, None]
+        composites = images.clone()
+        methods: list[str | None] = [None] * len(images)
         for turn in range(len(self.settings.methods)):
-            waiting = [i for i, method in enumerate(used) if method is None]
+            waiting = [i for i, method in enumerate(methods) if method is None]
             for method in self.settings.methods:
-                here = [i for i in waiting if loaded["draws"][i].methods[turn] == method]
-                if here:
-                    made = transfer(images[here], masks[here], references[here], reference_masks[here], method, self.luminance)
-                    for i, good, picture in zip(here, self.good(made, images[here], masks[here]), made, strict=True):
-                        if good:
-                            composite[i], used[i] = quantized(picture), method
-        return composite, used
+                here = [i for i in waiting if raw["plans"][i].methods[turn] == method]
+                if not here:
+                    continue
+                sides = images[here], masks[here], references[here], reference_masks[here]
+                trial = transfer_colors(*sides, method, self.luminance_only)
+                passes = acceptable(trial, images[here], masks[here], self.settings.quality)
+                for i, passed, picture in zip(here, passes, trial, strict=True):
+                    if passed:
+                        composites[i], methods[i] = quantized(picture), method
+        return composites, methods
 
-    luminance: ClassVar[bool] = False
+    def remake(self, row: Row) -> tuple[np.ndarray, np.ndarray]:
+        """The object recoloured again after its reference."""
+        scene, edit = self.scene(row["scene"], row), json.loads(row["recipe"])["edits"][0]
+        return to_uint8(quantized(self.edited(scene, edit, row)))[0], scene["image"]
 
-    def good(self, made: Tensor, images: Tensor, masks: Tensor) -> list[bool]:
-        """Which pictures pass the quality filter."""
-        return acceptable(made, images, masks, self.settings.quality)
+    def edited(self, scene: Row, edit: dict[str, Any], row: Row) -> Tensor:
+        """A scene with one edit of a recipe, 1×3×H×W."""
+        reference, column = self.scene(edit["reference"], row), self.settings.regions
+        sides = [(to_tensor([side["image"]]), class_mask(side, column, edit["region"])) for side in (scene, reference)]
+        return transfer_colors(*sides[0], *sides[1], edit["method"], self.luminance_only)

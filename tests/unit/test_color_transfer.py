@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from retouch.color import rgb_to_lab
 from retouch.settings import QualitySettings
+from retouch.synthesis.color_transfer import METHODS, transfer_colors
 from retouch.synthesis.quality import acceptable
-from retouch.synthesis.transfer import METHODS, transfer
 
 RULES = QualitySettings(change=(4.0, 40.0), clipped=0.1, structure=0.6)
 
@@ -36,17 +36,17 @@ def moments(images: torch.Tensor, masks: torch.Tensor) -> tuple[torch.Tensor, to
 @pytest.mark.parametrize("method", METHODS)
 def test_nothing_outside_changes_and_batch_mates_do_not_matter(method):
     images, references = smooth(2, 0), smooth(2, 1)
-    made = transfer(images, MASKS, references, REFERENCE_MASKS, method)
+    made = transfer_colors(images, MASKS, references, REFERENCE_MASKS, method)
     assert torch.equal(made * (1 - MASKS), images * (1 - MASKS))
     assert (made != images).any(1, keepdim=True)[MASKS > 0].float().mean() > 0.9
     for one in range(2):
-        alone = transfer(*(t[one : one + 1] for t in (images, MASKS, references, REFERENCE_MASKS)), method)
+        alone = transfer_colors(*(t[one : one + 1] for t in (images, MASKS, references, REFERENCE_MASKS)), method)
         assert torch.equal(alone[0], made[one])
 
 
 def test_reinhard_gives_the_reference_s_means_and_deviations():
     images, references = smooth(2, 2), smooth(2, 3, 0.35, 0.65)
-    made = moments(transfer(images, MASKS, references, REFERENCE_MASKS, "reinhard"), MASKS)
+    made = moments(transfer_colors(images, MASKS, references, REFERENCE_MASKS, "reinhard"), MASKS)
     wanted = moments(references, REFERENCE_MASKS)
     torch.testing.assert_close(made[0], wanted[0], atol=1e-3, rtol=0)
     torch.testing.assert_close(made[1].diagonal(dim1=1, dim2=2), wanted[1].diagonal(dim1=1, dim2=2), atol=0, rtol=5e-3)
@@ -54,7 +54,7 @@ def test_reinhard_gives_the_reference_s_means_and_deviations():
 
 def test_monge_kantorovitch_gives_the_reference_s_covariance_too():
     images, references = smooth(2, 4), smooth(2, 5, 0.35, 0.65)
-    made = moments(transfer(images, MASKS, references, REFERENCE_MASKS, "monge-kantorovitch"), MASKS)
+    made = moments(transfer_colors(images, MASKS, references, REFERENCE_MASKS, "monge-kantorovitch"), MASKS)
     wanted = moments(references, REFERENCE_MASKS)
     torch.testing.assert_close(made[0], wanted[0], atol=1e-3, rtol=0)
     torch.testing.assert_close(made[1], wanted[1], atol=0.05, rtol=5e-3)
@@ -62,13 +62,13 @@ def test_monge_kantorovitch_gives_the_reference_s_covariance_too():
 
 def test_the_linear_map_is_the_identity_between_equal_colours():
     images = smooth(1, 6)
-    made = transfer(images, MASKS[:1], images, MASKS[:1], "monge-kantorovitch")
+    made = transfer_colors(images, MASKS[:1], images, MASKS[:1], "monge-kantorovitch")
     torch.testing.assert_close(made, images, atol=1e-4, rtol=0)
 
 
 def test_histograms_agree_with_sorting():
     images, references = smooth(2, 7), smooth(2, 8, 0.35, 0.65)
-    made = rgb_to_lab(transfer(images, MASKS, references, REFERENCE_MASKS, "histogram").double())
+    made = rgb_to_lab(transfer_colors(images, MASKS, references, REFERENCE_MASKS, "histogram").double())
     wanted = rgb_to_lab(references.double())
     for one in range(2):
         for channel in range(3):
@@ -84,7 +84,7 @@ def test_the_iterative_transfer_brings_the_whole_distribution_nearer_than_the_ch
     directions = torch.randn(40, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 
     def distance(method: str) -> float:
-        made = transfer(images, MASKS, references, REFERENCE_MASKS, method)
+        made = transfer_colors(images, MASKS, references, REFERENCE_MASKS, method)
         share, total = torch.linspace(0.02, 0.98, 40, dtype=torch.float64), 0.0
         for one in range(2):
             got = directions @ rgb_to_lab(made[one : one + 1].double())[0][:, MASKS[one, 0] > 0]
@@ -98,7 +98,7 @@ def test_the_iterative_transfer_brings_the_whole_distribution_nearer_than_the_ch
 @pytest.mark.parametrize("method", METHODS)
 def test_luminance_alone_leaves_a_and_b(method):
     images, references = smooth(2, 11), smooth(2, 12)
-    made = transfer(images, MASKS, references, REFERENCE_MASKS, method, luminance=True).double()
+    made = transfer_colors(images, MASKS, references, REFERENCE_MASKS, method, luminance=True).double()
     before, after = rgb_to_lab(images.double()), rgb_to_lab(made)
     torch.testing.assert_close(after[:, 1:], before[:, 1:], atol=0.02, rtol=0)
     assert (after[:, 0] - before[:, 0]).abs().max() > 3
@@ -108,7 +108,7 @@ def test_luminance_alone_leaves_a_and_b(method):
 @given(method=st.sampled_from(sorted(METHODS)), value=st.integers(0, 255), side=st.integers(1, 5))
 def test_even_colours_and_tiny_objects_give_finite_colours(method, value, side):
     images = torch.full((1, 3, 64, 64), value / 255)
-    made = transfer(images, boxes((0, side, 0, side)), smooth(1, 13), boxes((0, 1, 0, 1)), method)
+    made = transfer_colors(images, boxes((0, side, 0, side)), smooth(1, 13), boxes((0, 1, 0, 1)), method)
     assert torch.isfinite(made).all()
 
 

@@ -13,26 +13,26 @@ from torch import Tensor
 from retouch.color import lab_to_rgb, rgb_to_lab
 
 BINS = 256
-ROUNDS = 12  # of the iterative transfer: the distance no longer falls visibly after ten
-SMALLEST = 1e-6
+ITERATIONS = 12  # of the iterative transfer: the distance no longer falls visibly after ten
+EPSILON = 1e-6
 
 
-def transfer(
+def transfer_colors(
     images: Tensor, masks: Tensor, references: Tensor, reference_masks: Tensor, method: str, luminance: bool = False
 ) -> Tensor:
-    """Recolour N×3×H×W pictures inside N×1×H×W masks (> 0) after their references; outside, and on alpha, see `paste`.
+    """Recolour N×3×H×W pictures inside N×1×H×W masks (> 0) after their references; outside the masks nothing changes.
 
-    Returns sRGB that may leave [0, 1] where a colour is out of gamut, and that equals `images` outside the masks.
+    Returns sRGB, below 0 or above 1 where a colour is out of gamut.
     `luminance` moves L alone (Dolhasz et al., §3). Masks must not be empty. Raises KeyError for a method not in METHODS.
     """
     place, inside = masked_places(masks)
-    target = lab_of(at(images, place))
+    target = lab_of(pixels_at(images, place))
     reference_place, reference_inside = masked_places(reference_masks)
-    reference = lab_of(at(references, reference_place))
+    reference = lab_of(pixels_at(references, reference_place))
     channels = slice(0, 1) if luminance else slice(0, 3)
-    moved = target.clone()
-    moved[:, channels] = METHODS[method](target[:, channels], inside, reference[:, channels], reference_inside)
-    rgb = lab_to_rgb(moved[..., None])[..., 0].to(images)
+    result = target.clone()
+    result[:, channels] = METHODS[method](target[:, channels], inside, reference[:, channels], reference_inside)
+    rgb = lab_to_rgb(result[..., None])[..., 0].to(images)
     flat = images.flatten(2).clone()
     for picture, count in enumerate(inside.sum(1).tolist()):
         flat[picture, :, place[picture, :count]] = rgb[picture, :, :count]
@@ -40,7 +40,7 @@ def transfer(
 
 
 def masked_places(masks: Tensor) -> tuple[Tensor, Tensor]:
-    """Of N×1×H×W masks the masked pixels' numbers, padded to N×P with zeros, and which of those are pixels."""
+    """The masked pixels of N×1×H×W masks: their numbers, padded to N×P with zeros, and which entries are no padding."""
     picture, place = (masks.flatten(1) > 0).nonzero(as_tuple=True)
     counts = picture.bincount(minlength=len(masks))
     column = torch.arange(len(place), device=place.device) - (counts.cumsum(0) - counts)[picture]
@@ -49,7 +49,7 @@ def masked_places(masks: Tensor) -> tuple[Tensor, Tensor]:
     return padded, torch.arange(padded.shape[1], device=place.device) < counts[:, None]
 
 
-def at(images: Tensor, place: Tensor) -> Tensor:
+def pixels_at(images: Tensor, place: Tensor) -> Tensor:
     """The pixels of N×C×H×W pictures at N×P places, N×C×P."""
     return images.flatten(2).gather(2, place[:, None].expand(-1, images.shape[1], -1))
 
@@ -66,41 +66,46 @@ def _mean(values: Tensor, inside: Tensor) -> Tensor:
 
 def reinhard(target: Tensor, inside: Tensor, reference: Tensor, reference_inside: Tensor) -> Tensor:
     """Each channel gets the reference's mean and standard deviation; N×C×P values, N×P which of them count."""
-    mean, wanted = _mean(target, inside), _mean(reference, reference_inside)
-    spread = _mean((target - mean).square(), inside).sqrt()
-    wanted_spread = _mean((reference - wanted).square(), reference_inside).sqrt()
-    return (target - mean) * (wanted_spread / spread.clamp_min(SMALLEST)) + wanted
+    mean, reference_mean = _mean(target, inside), _mean(reference, reference_inside)
+    deviation = _mean((target - mean).square(), inside).sqrt()
+    reference_deviation = _mean((reference - reference_mean).square(), reference_inside).sqrt()
+    return (target - mean) * (reference_deviation / deviation.clamp_min(EPSILON)) + reference_mean
 
 
 def monge_kantorovitch(target: Tensor, inside: Tensor, reference: Tensor, reference_inside: Tensor) -> Tensor:
     """The linear map that gives the reference's mean and covariance and moves colours the least."""
-    mean, wanted = _mean(target, inside), _mean(reference, reference_inside)
-    covariance, aim = _covariance(target - mean, inside), _covariance(reference - wanted, reference_inside)
-    root, inverse = _root(covariance), _root(covariance, -0.5)
-    return (inverse @ _root(root @ aim @ root) @ inverse) @ (target - mean) + wanted
+    mean, reference_mean = _mean(target, inside), _mean(reference, reference_inside)
+    covariance = _covariance(target - mean, inside)
+    reference_covariance = _covariance(reference - reference_mean, reference_inside)
+    root, inverse = _power(covariance, 0.5), _power(covariance, -0.5)
+    linear_map = inverse @ _power(root @ reference_covariance @ root, 0.5) @ inverse
+    return linear_map @ (target - mean) + reference_mean
 
 
-def _covariance(centred: Tensor, inside: Tensor) -> Tensor:
-    weight = inside[:, None].to(centred)
-    ridge = torch.eye(centred.shape[1], dtype=centred.dtype, device=centred.device) * 1e-3  # an even colour has no inverse
-    return (centred * weight) @ centred.mT / weight.sum(2, keepdim=True).clamp_min(1) + ridge
+def _covariance(deviations: Tensor, inside: Tensor) -> Tensor:
+    weight = inside[:, None].to(deviations)
+    # a small ridge, because the covariance of one even colour has no inverse
+    ridge = torch.eye(deviations.shape[1], dtype=deviations.dtype, device=deviations.device) * 1e-3
+    return (deviations * weight) @ deviations.mT / weight.sum(2, keepdim=True).clamp_min(1) + ridge
 
 
-def _root(matrix: Tensor, power: float = 0.5) -> Tensor:
+def _power(matrix: Tensor, power: float) -> Tensor:
+    """A power of symmetric positive matrices."""
     values, vectors = torch.linalg.eigh(matrix)
-    return (vectors * values.clamp_min(SMALLEST).pow(power)[:, None]) @ vectors.mT
+    return (vectors * values.clamp_min(EPSILON).pow(power)[:, None]) @ vectors.mT
 
 
 def histogram(target: Tensor, inside: Tensor, reference: Tensor, reference_inside: Tensor) -> Tensor:
     """Each channel gets the reference's histogram, interpolated within BINS bins over the range of both."""
     low = torch.minimum(_extreme(target, inside, -1), _extreme(reference, reference_inside, -1))
     high = torch.maximum(_extreme(target, inside, 1), _extreme(reference, reference_inside, 1))
-    step = (high - low).clamp_min(SMALLEST) / BINS
-    share, wanted = _cumulated(target, inside, low, step), _cumulated(reference, reference_inside, low, step)
-    after = torch.searchsorted(wanted, share).clamp(1, BINS)
-    below, above = wanted.gather(2, after - 1), wanted.gather(2, after)
-    edges = after - 1 + ((share - below) / (above - below).clamp_min(SMALLEST)).clamp(0, 1)
-    position = ((target - low) / step).clamp(0, BINS - SMALLEST)
+    step = (high - low).clamp_min(EPSILON) / BINS
+    share = _cumulative_histogram(target, inside, low, step)
+    reference_share = _cumulative_histogram(reference, reference_inside, low, step)
+    after = torch.searchsorted(reference_share, share).clamp(1, BINS)
+    below, above = reference_share.gather(2, after - 1), reference_share.gather(2, after)
+    edges = after - 1 + ((share - below) / (above - below).clamp_min(EPSILON)).clamp(0, 1)
+    position = ((target - low) / step).clamp(0, BINS - EPSILON)
     left = position.long()
     first, last = edges.gather(2, left), edges.gather(2, left + 1)
     return low + step * torch.lerp(first, last, position - left)
@@ -110,28 +115,28 @@ def _extreme(values: Tensor, inside: Tensor, sign: int) -> Tensor:
     return sign * (sign * values).masked_fill(~inside[:, None], -math.inf).amax(2, keepdim=True)
 
 
-def _cumulated(values: Tensor, inside: Tensor, low: Tensor, step: Tensor) -> Tensor:
+def _cumulative_histogram(values: Tensor, inside: Tensor, low: Tensor, step: Tensor) -> Tensor:
     """The share of values below each of BINS + 1 edges, N×C×(BINS + 1), in [0, 1]."""
     bins = ((values - low) / step).long().clamp(0, BINS - 1)
     counts = values.new_zeros(*values.shape[:2], BINS + 1)
     counts.scatter_add_(2, bins + 1, inside[:, None].to(values).expand_as(values).contiguous())
-    cumulated = counts.cumsum(2)
-    return cumulated / cumulated[..., -1:].clamp_min(1)
+    sums = counts.cumsum(2)
+    return sums / sums[..., -1:].clamp_min(1)
 
 
 def iterative(target: Tensor, inside: Tensor, reference: Tensor, reference_inside: Tensor) -> Tensor:
-    """Histograms matched along ROUNDS fixed rotations in turn, until the whole distribution is the reference's."""
+    """Histograms matched along ITERATIONS fixed rotations in turn, until the whole distribution is the reference's."""
     if target.shape[1] == 1:
         return histogram(target, inside, reference, reference_inside)
-    for rotation in _rotations(ROUNDS).to(target):
+    for rotation in _rotations(ITERATIONS).to(target):
         target = rotation.mT @ histogram(rotation @ target, inside, rotation @ reference, reference_inside)
     return target
 
 
 def _rotations(count: int) -> Tensor:
-    """The identity, then rotations of the colour space drawn once and for all."""
-    drawn = torch.randn(count - 1, 3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    return torch.cat([torch.eye(3, dtype=torch.float64)[None], torch.linalg.qr(drawn).Q])
+    """The identity, then fixed random rotations of the colour space."""
+    matrices = torch.randn(count - 1, 3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    return torch.cat([torch.eye(3, dtype=torch.float64)[None], torch.linalg.qr(matrices).Q])
 
 
 METHODS: dict[str, Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]] = {
@@ -140,4 +145,4 @@ METHODS: dict[str, Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]] = {
     "histogram": histogram,
     "iterative": iterative,
 }
-"""N×C×P target values, which of them count (N×P), and the same of the reference → N×C×P moved values."""
+"""N×C×P target values, which of them count (N×P), and the same of the reference → N×C×P new values."""
