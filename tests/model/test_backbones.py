@@ -30,7 +30,7 @@ def features(backbone: backbones.Backbone, mask: torch.Tensor) -> torch.Tensor:
 
 
 def filled(backbone: backbones.Backbone) -> backbones.Backbone:
-    """Batch statistics of real activations: without them half of an untrained trunk's channels may be dead."""
+    """Batch statistics of real activations: without them half of an untrained encoder's channels may be dead."""
     backbone.train()
     for _ in range(3):
         backbone(picture(), half())
@@ -38,7 +38,7 @@ def filled(backbone: backbones.Backbone) -> backbones.Backbone:
 
 
 @pytest.mark.parametrize("name", [LITE, "hrnet_w18_small_v2", "deeplabv3plus_resnet34"])
-def test_the_trunk_sees_the_mask_only_through_its_fusion(name):
+def test_the_encoder_sees_the_mask_only_through_its_fusion(name):
     torch.manual_seed(0)
     plain = filled(backbones.create(name, fusion=None))
     torch.testing.assert_close(features(plain, half()), features(plain, 1 - half()), rtol=0, atol=0)
@@ -67,7 +67,7 @@ def test_the_paper_s_fusion_is_before_the_norm_and_the_authors_after_it():
 @pytest.mark.parametrize("architecture", ["idih", "s2am"])
 @pytest.mark.parametrize("entry", ["encoder", "decoder", "both"])
 @pytest.mark.parametrize("pyramid", [False, True])
-def test_features_enter_where_they_are_told_to(architecture, entry, pyramid):
+def test_features_enter_at_the_entry(architecture, entry, pyramid):
     torch.manual_seed(0)
     model = create(architecture, depth=5, width=8, backbone=LITE, entry=entry, pyramid=pyramid).eval()
     given = {"composite": torch.rand(1, 3, 61, 83), "mask": torch.ones(1, 1, 61, 83)}
@@ -75,9 +75,9 @@ def test_features_enter_where_they_are_told_to(architecture, entry, pyramid):
     assert {level: tuple(features.shape[1:]) for level, features in levels.items()} == (
         {2: (256, 16, 24), 3: (256, 8, 12), 4: (256, 4, 6)} if pyramid else {2: (128, 16, 24)}
     )
-    for where in ("encoder", "decoder"):
-        joined = [level for level in range(6) if model.extra(where, level)]
-        assert joined == ([2, 3, 4] if pyramid else [2]) * (entry in (where, "both"))
+    for side in ("encoder", "decoder"):
+        joined = [level for level in range(6) if model.extra_channels(side, level)]
+        assert joined == ([2, 3, 4] if pyramid else [2]) * (entry in (side, "both"))
     with torch.no_grad():
         before = model(given).image
         assert before.shape == (1, 3, 61, 83)
@@ -102,9 +102,9 @@ def test_features_have_the_stride_and_channels_they_say(name, stride, channels):
 
 
 @pytest.mark.parametrize("name", [LITE, "hrnet_w18_small_v2", "deeplabv3plus_resnet34"])
-def test_a_trunk_run_in_parts_gives_what_its_makers_network_gives(name):
+def test_a_encoder_run_in_parts_gives_what_its_makers_network_gives(name):
     backbone = backbones.create(name, fusion=None).eval()
-    network, pixels = backbone.trunk.network, torch.rand(1, 3, 64, 64)
+    network, pixels = backbone.encoder.network, torch.rand(1, 3, 64, 64)
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
     with torch.no_grad():
         found = backbone.features((pixels - mean) / std, torch.ones(1, 1, 64, 64))
@@ -150,16 +150,16 @@ def test_attention_keeps_the_foreground_s_layers_out_of_the_background():
 
 
 @pytest.mark.parametrize(("name", "options"), [("idih-lite0", {"depth": 4}), ("idih-deeplab-r34", {"depth": 5})])
-def test_only_the_pretrained_trunk_is_the_backbone_that_learns_slower(name, options):
+def test_only_the_pretrained_encoder_learns_slower(name, options):
     model = create(name, width=8, pyramid=True, **options)
-    slow = {id(parameter) for parameter in model.backbone_parameters()}
+    slow = {id(parameter) for parameter in model.encoder_parameters()}
     assert slow
     names = {key for key, parameter in model.named_parameters() if id(parameter) in slow}
-    assert all(key.startswith("semantics.backbone.trunk.network.") for key in names)
+    assert all(key.startswith("semantics.backbone.encoder.network.") for key in names)
     fast = {key for key, _ in model.named_parameters()} - names
     assert {"semantics.backbone.mask.scale", "semantics.backbone.mask.conv.weight", "to_rgb.weight"} <= fast
-    assert not any(".trunk." in key for key in fast)
-    assert list(create("idih", depth=3, width=8).backbone_parameters()) == []
+    assert not any(".encoder." in key for key in fast)
+    assert list(create("idih", depth=3, width=8).encoder_parameters()) == []
 
 
 def test_initial_weights_are_as_wide_as_the_reference_s():

@@ -48,10 +48,16 @@ def test_every_variant_is_listed_with_its_paper_and_task():
     variants = {variant["name"]: variant for variant in json.loads(listed.stdout)}
     assert sorted(variants) == names()
     for name, variant in variants.items():
-        assert set(variant) == {"name", "paper", "task", "parameters", "gmac"}
-        assert variant["task"].startswith("harmonization, ")
+        assert set(variant) == {"name", "family", "paper", "task", "needs_mask", "parameters", "gmac"}
+        assert variant["task"] == ARCHITECTURES[name].task == "harmonization"
+        assert (Path("src/retouch/models") / variant["family"]).is_dir()
         assert variant["paper"] is None or (PAPERS / f"{variant['paper']}.md").is_file()
         assert (variant["parameters"] > 0) is (variant["gmac"] > 0) is ARCHITECTURES[name].trainable
+
+
+    needs_mask = {name for name, variant in variants.items() if variant["needs_mask"]}
+    assert {"idih", "ht-om", "region", "poisson"} < needs_mask
+    assert not needs_mask & {"sgmmh-om", "sgmmh-rgb", "two-stage", "region-free"}
 
 
 def test_names_tell_what_can_be_trained():

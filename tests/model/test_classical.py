@@ -11,7 +11,8 @@ from torch import Tensor
 
 from retouch.color import rgb_to_lab
 from retouch.images import to_tensor, to_uint8
-from retouch.models import classical, create
+from retouch.models import create
+from retouch.models.classical import methods as classical
 
 METHODS = ("identity", "reinhard", "histogram", "poisson")
 SIZE = 48
@@ -122,7 +123,7 @@ def test_poisson_solves_its_equation(seed):
                 right[i] += pixels[there]
     expected = pixels.copy()
     expected[inside] = np.linalg.solve(system, right)
-    found = classical.Poisson().recoloured(image, mask.bool())[0].permute(1, 2, 0).numpy()
+    found = classical.Poisson().recolour(image, mask.bool())[0].permute(1, 2, 0).numpy()
     np.testing.assert_allclose(found, expected, atol=1e-9)
 
 

@@ -5,7 +5,7 @@ import torch
 from retouch.errors import RetouchError
 from retouch.inference.harmonize import harmonize
 from retouch.models import create
-from retouch.models.harmonizer import Harmonizer, Prediction
+from retouch.models.harmonization import Harmonizer, Prediction
 
 
 class Brighter(Harmonizer):

@@ -32,8 +32,8 @@ def equal(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bo
     return all(torch.equal(first[key], second[key]) for key in first if not key.endswith(COUNTER))
 
 
-def trunk(model: Model) -> dict[str, torch.Tensor]:
-    return model.trunk().network.state_dict()
+def encoder(model: Model) -> dict[str, torch.Tensor]:
+    return model.encoder().network.state_dict()
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
@@ -47,12 +47,12 @@ def test_a_whole_network_is_taken_whole(suffix, tmp_path):
 
 def test_a_backbone_is_taken_by_its_own_names_and_the_rest_stays(tmp_path):
     given, path = lite(0), tmp_path / "backbone.pth"
-    names = {key: value for key, value in trunk(given).items() if not key.endswith(COUNTER)}
+    names = {key: value for key, value in encoder(given).items() if not key.endswith(COUNTER)}
     torch.save({"state_dict": names | {"classifier.weight": torch.ones(3), "bn2.bias": torch.ones(3)}}, path)
     model = lite(1)
-    kept = {key: value.clone() for key, value in model.state_dict().items() if ".trunk." not in key}
+    kept = {key: value.clone() for key, value in model.state_dict().items() if ".encoder." not in key}
     assert initialize(model, settings(path)) == "backbone"
-    assert equal(trunk(given), trunk(model))
+    assert equal(encoder(given), encoder(model))
     assert equal(kept, model.state_dict())
 
 
@@ -66,12 +66,12 @@ def test_a_file_with_another_digest_is_refused_naming_both(tmp_path):
 def test_missing_keys_and_other_shapes_are_named_and_nothing_is_changed(tmp_path):
     model, path = lite(1), tmp_path / "weights.pth"
     before = {key: value.clone() for key, value in model.state_dict().items()}
-    state = dict(trunk(lite(0)))
+    state = dict(encoder(lite(0)))
     del state["conv_stem.weight"]
     torch.save(state, path)
     with pytest.raises(WeightsError, match=r"does not hold the backbone's weights: conv_stem\.weight of 240 keys"):
         initialize(model, settings(path))
-    torch.save(trunk(lite(0)) | {"conv_stem.weight": torch.zeros(32, 3, 5, 5)}, path)
+    torch.save(encoder(lite(0)) | {"conv_stem.weight": torch.zeros(32, 3, 5, 5)}, path)
     with pytest.raises(WeightsError, match=r"conv_stem\.weight \(32, 3, 5, 5\) instead of \(32, 3, 3, 3\)"):
         initialize(model, settings(path))
     torch.save(model.state_dict() | {"extra.weight": torch.ones(1)}, path)
@@ -118,5 +118,5 @@ def test_the_real_lite0_weights_are_the_catalogue_s(tmp_path):
     kept = weights.fetch("efficientnet-lite0", tmp_path, SHARED)
     other = lite(1)
     assert initialize(other, settings(kept)) == "backbone"
-    assert equal(trunk(model), trunk(other))
-    assert not equal(trunk(model), trunk(lite(0)))
+    assert equal(encoder(model), encoder(other))
+    assert not equal(encoder(model), encoder(lite(0)))

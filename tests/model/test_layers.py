@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from retouch.editing.enlarge import Buffers, Enlarger, curved, guides, working
-from retouch.errors import RetouchError
-from retouch.images import resize, to_tensor, to_uint8
 from retouch.editing.layer_files import load_layers, save_layers
 from retouch.editing.operator_layers import Layers
+from retouch.errors import RetouchError
+from retouch.images import resize, to_tensor, to_uint8
 from retouch.inference.harmonize import harmonize, retouch
 from retouch.models import create
 

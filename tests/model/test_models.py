@@ -8,8 +8,9 @@ import torch
 
 from retouch.errors import SettingsError, WeightsError
 from retouch.inference.network_files import load, save
-from retouch.models import ARCHITECTURES, IDIH, create, names
-from retouch.models.base import Model
+from retouch.models import ARCHITECTURES, create, names
+from retouch.models.foreground_aware import PAPER
+from retouch.models.harmonization import Harmonizer
 
 SMALL = {"depth": 3, "width": 8}
 SMALLEST = dict.fromkeys(names(trainable=True), SMALL) | {
@@ -25,12 +26,12 @@ DUPLICATES = {  # of others, with more blocks or channels, other operators or wi
 NETWORKS = [name for name in SMALLEST if name not in DUPLICATES]
 
 
-def small(name: str) -> Model:
+def small(name: str) -> Harmonizer:
     torch.manual_seed(0)
     return create(name, **SMALLEST[name])
 
 
-def settled(name: str) -> Model:
+def settled(name: str) -> Harmonizer:
     """As after a training: batch statistics of its pictures, colours in range. Rounding then weighs what it usually does."""
     model = small(name)
     for module in model.modules():
@@ -52,7 +53,7 @@ def batch(height: int = 32, width: int = 32, count: int = 2, seed: int = 0) -> d
 
 
 def suited(name: str, seed: int = 0) -> dict[str, torch.Tensor]:
-    side = 64 if "-" in name and ARCHITECTURES[name].paper == IDIH else 32  # what backbones take
+    side = 64 if "-" in name and ARCHITECTURES[name].paper == PAPER else 32  # what backbones take
     return batch(side, side, seed=seed)
 
 
@@ -131,7 +132,7 @@ def test_it_reloads_equal_and_saves_equal_bytes(name, tmp_path):
 class Tensors(torch.nn.Module):
     """A network that takes and gives tensors."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Harmonizer) -> None:
         super().__init__()
         self.model = model
 

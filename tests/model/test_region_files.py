@@ -10,11 +10,11 @@ import torch
 from PIL import Image, ImageFilter
 
 from retouch.editing.cube import save_cubes
-from retouch.errors import RetouchError
-from retouch.images import resize
 from retouch.editing.layer_files import load_layers, save_layers
 from retouch.editing.operator_layers import Layers
 from retouch.editing.transform_layers import Regions
+from retouch.errors import RetouchError
+from retouch.images import resize
 from retouch.inference.harmonize import retouch
 from retouch.models.layers.color_transforms import TERMS
 

@@ -6,11 +6,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from retouch.editing.transform_layers import Regions
 from retouch.errors import RetouchError
 from retouch.images import resize, to_tensor, to_uint8
-from retouch.editing.transform_layers import Regions
 from retouch.inference.harmonize import harmonize, retouch
-from retouch.models.harmonizer import Harmonizer, TransformPrediction
+from retouch.models.harmonization import Harmonizer, TransformPrediction
 from retouch.models.layers.color_transforms import TERMS, Transforms, apply
 
 

@@ -28,8 +28,8 @@ def test_an_untrained_mask_free_network_changes_nothing(name):
     with torch.no_grad():
         result = model({"composite": picture()})
     torch.testing.assert_close(result.image, picture(), rtol=0, atol=1e-6)
-    assert result.operator_masks.shape == (2, len(model.retouch.layers), 32, 32)
-    torch.testing.assert_close(result.operator_masks, model.retouch.neutral.expand_as(result.operator_masks))
+    assert result.operator_masks.shape == (2, len(model.retoucher.mask_names), 32, 32)
+    torch.testing.assert_close(result.operator_masks, model.retoucher.neutral.expand_as(result.operator_masks))
 
 
 def test_the_authors_parametrisation_starts_by_erasing_the_picture():
@@ -43,8 +43,8 @@ def test_the_authors_parametrisation_starts_by_erasing_the_picture():
 
 
 def test_layers_are_named_by_operator_and_channel():
-    assert Retoucher().layers == ("add L", "mul L", "add a", "mul a", "add b", "mul b")
-    assert Retoucher("hls", ["add"]).layers == ("add H", "add L", "add S")
+    assert Retoucher().mask_names == ("add L", "mul L", "add a", "mul a", "add b", "mul b")
+    assert Retoucher("hls", ["add"]).mask_names == ("add H", "add L", "add S")
     assert Retoucher().neutral.flatten().tolist() == [0, 1, 0, 1, 0, 1]
     for wrong in ({"space": "cmyk"}, {"operators": ["blur"]}, {"operators": []}, {"mul": "exp"}):
         with pytest.raises(SettingsError, match=r"models\.\*\.options"):
@@ -57,7 +57,7 @@ def test_operator_masks_do_what_their_names_say():
 
     def changed(layer: str, value: float) -> torch.Tensor:
         masks = retouch.neutral.repeat(1, 1, 4, 4)
-        masks[:, retouch.layers.index(layer)] = value
+        masks[:, retouch.mask_names.index(layer)] = value
         return retouch(grey, masks)[0, :, 0, 0] - 0.5
 
     lighter = changed("add L", 0.2)
@@ -96,7 +96,7 @@ def test_deviation_is_the_largest_of_all_layers():
 def test_an_operator_that_is_registered_can_be_used(monkeypatch):
     monkeypatch.setitem(OPERATORS, "gamma", Operator(0.0, lambda values, mask: 2 * ((values + 1) / 2) ** mask.exp() - 1))
     model = create("sgmmh-om", operators=["mul", "gamma"], **SMALL).eval()
-    assert model.retouch.layers[:2] == ("mul L", "gamma L")
+    assert model.retoucher.mask_names[:2] == ("mul L", "gamma L")
     with torch.no_grad():
         torch.testing.assert_close(model({"composite": picture()}).image, picture(), rtol=0, atol=1e-5)
 

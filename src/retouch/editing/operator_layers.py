@@ -8,7 +8,7 @@ import numpy as np
 from retouch.editing.edits import EditedLayers, Signed
 from retouch.errors import RetouchError
 from retouch.images import resize
-from retouch.models.layers.retoucher import SPACES, Retoucher
+from retouch.models.layers.retoucher import Retoucher
 
 MAX_SIDE = 4096  # px of a layer
 
@@ -40,8 +40,7 @@ class Layers(EditedLayers):
     @classmethod
     def of(cls, retoucher: Retoucher, values: np.ndarray, size: tuple[int, int]) -> "Layers":
         """What `retoucher` applied to a picture of `size`."""
-        space = next(name for name, space in SPACES.items() if space is retoucher.space)
-        return cls(values, space, retoucher.operators, size)
+        return cls(values, retoucher.space_name, retoucher.operators, size)
 
     def retoucher(self) -> Retoucher:
         """What applies the masks. Raises SettingsError when there is no such."""
@@ -50,7 +49,7 @@ class Layers(EditedLayers):
     @property
     def own_names(self) -> tuple[str, ...]:
         """The layers by name, such as `add L`."""
-        return self.retoucher().layers
+        return self.retoucher().mask_names
 
     @property
     def neutral(self) -> np.ndarray:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from PIL import Image
 
 from retouch.editing.edits import EditedLayers, Signed
 from retouch.errors import RetouchError
-from retouch.images import resize, to_tensor, to_uint8
+from retouch.images import MAX_PIXELS, resize, to_tensor, to_uint8
 from retouch.models.layers.color_transforms import TERMS, Transforms, terms
 from retouch.vocabulary import ADE20K
 
@@ -41,7 +40,7 @@ class Regions(EditedLayers):
             self.maps.dtype != np.uint8
             or len(shape) != 3
             or not 0 < shape[0] == count <= MAX_REGIONS
-            or not 0 < shape[1] * shape[2] <= (Image.MAX_IMAGE_PIXELS or 0)
+            or not 0 < shape[1] * shape[2] <= MAX_PIXELS
         ):
             raise RetouchError(f"the regions are {self.maps.dtype} {shape}: give uint8 {count}×h×w, 1 to {MAX_REGIONS} of them")
         if self.coefficients.dtype != np.float32 or self.coefficients.shape != (count, len(TERMS), 3):

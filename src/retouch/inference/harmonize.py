@@ -14,7 +14,7 @@ from retouch.editing.operator_layers import Layers
 from retouch.editing.transform_layers import Regions
 from retouch.errors import RetouchError
 from retouch.images import to_tensor
-from retouch.models.base import Model
+from retouch.models.harmonization import Harmonizer, OperatorMaskPrediction, TransformPrediction
 
 LUMA = (0.299, 0.587, 0.114)
 """Rec. 601: a grey picture's answer is made grey by it."""
@@ -29,7 +29,7 @@ class Harmonized:
 
 
 def harmonize(
-    model: Model, image: np.ndarray, mask: np.ndarray | None, size: int, labels: np.ndarray | None = None
+    model: Harmonizer, image: np.ndarray, mask: np.ndarray | None, size: int, labels: np.ndarray | None = None
 ) -> Harmonized:
     """Harmonize a uint8 picture of any size; `mask` (uint8 H×W, 255 = pasted, between = partly) for models that need one.
 
@@ -94,7 +94,7 @@ def as_given(made: np.ndarray, image: np.ndarray) -> np.ndarray:
 
 @torch.inference_mode()
 def _harmonized(
-    model: Model, image: np.ndarray, mask: np.ndarray | None, size: int, labels: np.ndarray | None
+    model: Harmonizer, image: np.ndarray, mask: np.ndarray | None, size: int, labels: np.ndarray | None
 ) -> tuple[np.ndarray, EditedLayers | None]:
     """A uint8 H×W×3 picture and its uint8 H×W mask, both already looked over."""
     small = shrunk(image, size, size)
@@ -107,10 +107,10 @@ def _harmonized(
     device = torch.device("cpu") if parameter is None else parameter.device
     result = model.eval().to(memory_format=torch.channels_last)({key: value.to(device) for key, value in batch.items()})
     layers: EditedLayers | None = None
-    if result.operator_masks is not None:
+    if isinstance(result, OperatorMaskPrediction):
         values = result.operator_masks[0].float().cpu().numpy()
-        layers = Layers.of(model.retouch, values, (image.shape[0], image.shape[1]))
-    elif result.transforms is not None:
+        layers = Layers.of(result.retoucher, values, (image.shape[0], image.shape[1]))
+    elif isinstance(result, TransformPrediction):
         layers = Regions.of(result.transforms, mask, (image.shape[0], image.shape[1]))
     if layers is not None:
         return _applied(layers, image, small), layers

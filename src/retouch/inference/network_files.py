@@ -13,7 +13,7 @@ from torch import nn
 from retouch.errors import RetouchError, WeightsError
 from retouch.files import atomic_file
 from retouch.models import create
-from retouch.models.base import Model
+from retouch.models.harmonization import Harmonizer
 
 ENTRY = "retouch"
 """The key of the file's metadata: JSON of architecture, options and where it comes from."""
@@ -23,7 +23,7 @@ ENTRY = "retouch"
 class LoadedModel:
     """A network ready to use, with where it comes from."""
 
-    module: Model
+    module: Harmonizer
     architecture: str
     options: dict[str, Any]
     metadata: dict[str, str]
@@ -36,8 +36,8 @@ class LoadedModel:
     @property
     def packages(self) -> tuple[str, ...]:
         """The packages besides torch that it is made with."""
-        trunk = self.module.trunk()
-        return () if trunk is None else (trunk.package,)
+        encoder = self.module.encoder()
+        return () if encoder is None else (encoder.package,)
 
     @property
     def size(self) -> int:
@@ -63,7 +63,7 @@ def load(path: Path) -> LoadedModel:
             described = json.loads((file.metadata() or {})[ENTRY])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
         options, metadata = described["options"], described["metadata"]
-        module = create(described["architecture"], **options)
+        module: Any = create(described["architecture"], **options)
         module.load_state_dict(tensors)
         int(metadata["size"])
     except (SafetensorError, KeyError, ValueError, RuntimeError, RetouchError) as error:

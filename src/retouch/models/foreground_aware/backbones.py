@@ -1,4 +1,4 @@
-"""Foreground-aware backbones: a pretrained trunk that is shown the mask, and what makes semantic features of its outputs.
+"""Foreground-aware backbones: a pretrained encoder that is shown the mask, and what makes semantic features of its outputs.
 
 Sofiiuk, Popenova, Konushin: Foreground-aware Semantic Representations for Image Harmonization, §3.2 and §3.3.
 """
@@ -9,14 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from retouch.models.foreground_aware.encoders import EfficientNetLite, HRNet, ResNet, Trunk, known
-from retouch.models.foreground_aware.ocr import OCR, Regions
+from retouch.models.foreground_aware.encoders import EfficientNetLite, FeatureEncoder, HRNet, ResNet, known
+from retouch.models.foreground_aware.ocr import OCR, RegionWeights
 
 Fusion = Literal["conv1", "relu"]
 
 
 class MaskFusion(nn.Module):
-    """N×1×H×W mask → N×C×H/2×W/2 to add to a trunk's first features: a convolution times |a learned scalar|, 0.1 at first."""
+    """N×1×H×W mask → N×C×H/2×W/2 to add to an encoder's first features: convolution × |learned scalar|, 0.1 at first."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -32,41 +32,41 @@ class Backbone(nn.Module):
     """Picture and mask → semantic features N×`channels`×H/`stride`×W/`stride`.
 
     `fusion` adds the mask to the first convolution's output (`conv1`, the paper), after its normalisation and ReLU (`relu`, the
-    authors' code), or keeps it from the trunk (None, table 3 "non foreground-aware").
+    authors' code), or keeps it from the encoder (None, table 3 "non foreground-aware").
     """
 
-    def __init__(self, trunk: Trunk, head: nn.Module, channels: int, fusion: Fusion | None) -> None:
+    def __init__(self, encoder: FeatureEncoder, head: nn.Module, channels: int, fusion: Fusion | None) -> None:
         super().__init__()
-        self.trunk, self.head = trunk, head
-        self.channels, self.stride = channels, trunk.stride
+        self.encoder, self.head = encoder, head
+        self.channels, self.stride = channels, encoder.stride
         self.fusion = fusion
-        self.mask = MaskFusion(trunk.stem) if fusion else None
+        self.mask = MaskFusion(encoder.stem) if fusion else None
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:
         """`image` N×3×H×W in ImageNet units, `mask` N×1×H×W; H and W multiples of 32."""
         return self.head(self.features(image, mask), mask)
 
     def features(self, image: Tensor, mask: Tensor) -> list[Tensor]:
-        """The trunk's outputs, before its head sees the mask."""
-        first = self.trunk.convolved(image)
+        """The encoder's outputs, before its head sees the mask."""
+        first = self.encoder.convolved(image)
         if self.mask is not None and self.fusion == "conv1":
             first = first + self.mask(mask)
-        first = self.trunk.activated(first)
+        first = self.encoder.activated(first)
         if self.mask is not None and self.fusion == "relu":
             first = first + self.mask(mask)
-        return self.trunk.outputs(first)
+        return self.encoder.outputs(first)
 
 
 class ContextHead(nn.Module):
     """HRNet's head: all outputs at the finest one's size, joined, 3×3 convolution, OCR on foreground and background."""
 
-    def __init__(self, before: int, channels: int = 128, regions: Regions = "softmax") -> None:
+    def __init__(self, before: int, channels: int = 128, regions: RegionWeights = "softmax") -> None:
         super().__init__()
         self.conv = nn.Sequential(nn.Conv2d(before, channels, 3, padding=1), nn.BatchNorm2d(channels), nn.ReLU())
         self.ocr = OCR(channels, regions=regions)
 
     def forward(self, features: list[Tensor], mask: Tensor) -> Tensor:
-        """The trunk's outputs, finest first, and the mask in any size."""
+        """The encoder's outputs, finest first, and the mask in any size."""
         size = features[0].shape[-2:]
         rest = [F.interpolate(level, size, mode="bilinear", align_corners=True) for level in features[1:]]
         return self.ocr(self.conv(torch.cat([features[0], *rest], dim=1)), mask)
@@ -84,12 +84,12 @@ class AtrousHead(nn.Module):
         return self.aspp(features[-1])
 
 
-def create(name: str, fusion: Fusion | None = "conv1", regions: Regions = "softmax") -> Backbone:
-    """An untrained backbone of `trunks.TRUNKS`. Raises SettingsError for another name."""
+def create(name: str, fusion: Fusion | None = "conv1", regions: RegionWeights = "softmax") -> Backbone:
+    """An untrained backbone of `encoders.ENCODERS`. Raises SettingsError for another name."""
     if known(name) == "deeplabv3plus_resnet34":
         from segmentation_models_pytorch import DeepLabV3Plus
 
         whole: Any = DeepLabV3Plus("resnet34", encoder_weights=None, encoder_output_stride=16)
         return Backbone(ResNet(name, whole.encoder), AtrousHead(whole.decoder.aspp), 256, fusion)
-    trunk = HRNet(name) if name.startswith("hrnet") else EfficientNetLite(name)
-    return Backbone(trunk, ContextHead(sum(trunk.channels), regions=regions), 128, fusion)
+    encoder = HRNet(name) if name.startswith("hrnet") else EfficientNetLite(name)
+    return Backbone(encoder, ContextHead(sum(encoder.channels), regions=regions), 128, fusion)

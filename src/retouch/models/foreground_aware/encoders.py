@@ -1,32 +1,25 @@
-"""Pretrained trunks, run in three parts so that a mask can be let in: first convolution, its activation, everything after.
+"""Pretrained encoders, run in three parts so that a mask can be let in: first convolution, its activation, everything after.
 
 timm and segmentation-models-pytorch make them; each keeps the key names of its origin, so that their weights fit.
 """
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from retouch.errors import SettingsError
-from retouch.models.base import IMAGENET_MEAN, IMAGENET_STD
+from retouch.models.base import IMAGENET_MEAN, IMAGENET_STD, Encoder
 
-TRUNKS = ("hrnet_w18_small_v2", "hrnet_w18", "hrnet_w32", "tf_efficientnet_lite0", "deeplabv3plus_resnet34")
+ENCODERS = ("hrnet_w18_small_v2", "hrnet_w18", "hrnet_w32", "tf_efficientnet_lite0", "deeplabv3plus_resnet34")
 
 
-class Trunk(nn.Module, ABC):
+class FeatureEncoder(Encoder, ABC):
     """A classification network without its head. `channels` are those of its outputs, `stride` that of the first of them."""
 
-    name: str
-    package: ClassVar[str] = "timm"  # that makes it
     stem: int
     channels: list[int]
     stride: int = 4
-
-    def __init__(self, name: str, network: Any) -> None:
-        super().__init__()
-        self.name, self.network = name, network
 
     def convolved(self, image: Tensor) -> Tensor:
         """N×3×H×W in ImageNet units → the first convolution, N×`stem`×H/2×W/2."""
@@ -41,7 +34,7 @@ class Trunk(nn.Module, ABC):
         """From there to the features, finest first."""
 
 
-class HRNet(Trunk):
+class HRNet(FeatureEncoder):
     """HRNetV2: four outputs at strides 4 to 32, joined between the branches by bilinear enlarging as for segmentation."""
 
     stem = 64
@@ -65,7 +58,7 @@ class HRNet(Trunk):
         return network.stages(network.act2(network.bn2(network.conv2(features))))
 
 
-class EfficientNetLite(Trunk):
+class EfficientNetLite(FeatureEncoder):
     """EfficientNet-Lite0: four outputs at strides 4 to 32."""
 
     stem = 32
@@ -101,7 +94,7 @@ class EfficientNetLite(Trunk):
         return found
 
 
-class ResNet(Trunk):
+class ResNet(FeatureEncoder):
     """ResNet-34 whose last stage is dilated: one output of 512 channels at stride 16."""
 
     package = "segmentation-models-pytorch"
@@ -121,7 +114,7 @@ class ResNet(Trunk):
 
 
 def known(name: str) -> str:
-    """The name, when there is such a trunk; raises SettingsError otherwise."""
-    if name not in TRUNKS:
-        raise SettingsError(f"no backbone {name!r}; there are {', '.join(TRUNKS)}; mend models.*.options.backbone")
+    """The name, when there is such an encoder; raises SettingsError otherwise."""
+    if name not in ENCODERS:
+        raise SettingsError(f"no backbone {name!r}; there are {', '.join(ENCODERS)}; fix models.*.options.backbone")
     return name

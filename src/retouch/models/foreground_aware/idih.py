@@ -7,9 +7,9 @@ from typing import Any
 
 from torch import Tensor
 
-from retouch.models.base import draw
+from retouch.models.base import initialise_weights
 from retouch.models.foreground_aware.encoder_decoder import EncoderDecoder
-from retouch.models.layers.ladder import Ladder
+from retouch.models.layers.additive_unet import AdditiveUNet
 
 
 class IDIH(EncoderDecoder):
@@ -17,7 +17,7 @@ class IDIH(EncoderDecoder):
 
     `width` channels after the first block, doubling every second block up to 8·width; depth 7 and width 64 at 256 px are the
     paper's, depth 8 with `downsize=2` at 512 px. `attention=False` and `norm_from=0` make DIH, which redraws the whole picture.
-    `magnitude` is that of the initial weights (`base.draw`).
+    `magnitude` is that of the initial weights (`base.initialise_weights`).
     """
 
     def __init__(
@@ -31,13 +31,13 @@ class IDIH(EncoderDecoder):
         **semantics: Any,
     ) -> None:
         super().__init__(depth, width // 2, attention, backbone, semantics)
-        self.ladder = Ladder(4, depth, width, norm_from, self.extra)
-        draw(self, magnitude, self.trunk())
+        self.unet = AdditiveUNet(4, depth, width, norm_from, self.extra_channels)
+        initialise_weights(self, magnitude, self.encoder())
 
-    def padding(self) -> tuple[int, int]:
+    def size_limits(self) -> tuple[int, int]:
         """The innermost block takes 4×4 at least."""
-        return self.ladder.multiple, self.ladder.least
+        return self.unet.multiple, self.unet.minimum
 
-    def features(self, given: Tensor, levels: dict[int, Tensor]) -> Tensor:
+    def features(self, inputs: Tensor, levels: dict[int, Tensor]) -> Tensor:
         """Down and up, with the semantic features where they enter."""
-        return self.ladder(given, lambda where, level, features: self.joined(where, level, features, levels))
+        return self.unet(inputs, lambda side, level, features: self.join_features(side, level, features, levels))

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-Regions = Literal["softmax", "mean"]
+RegionWeights = Literal["softmax", "mean"]
 
 
 class OCR(nn.Module):
@@ -16,7 +16,7 @@ class OCR(nn.Module):
     outside. `"mean"` takes the true mean over each region.
     """
 
-    def __init__(self, channels: int = 128, key: int = 64, dropout: float = 0.05, regions: Regions = "softmax") -> None:
+    def __init__(self, channels: int = 128, key: int = 64, dropout: float = 0.05, regions: RegionWeights = "softmax") -> None:
         super().__init__()
         self.key, self.regions = key, regions
         self.pixel = nn.Sequential(*_layer(channels, key), *_layer(key, key))

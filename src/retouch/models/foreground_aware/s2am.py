@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from retouch.models.base import draw
+from retouch.models.base import initialise_weights
 from retouch.models.foreground_aware.attention import SpatialSeparatedAttention
 from retouch.models.foreground_aware.encoder_decoder import EncoderDecoder
 
@@ -36,35 +36,35 @@ class S2AM(EncoderDecoder):
         super().__init__(depth, width, blend, backbone, semantics)
         attend_from = depth - 2 if attend_from is None else attend_from
         channels = [width * min(2**level, 8) for level in range(depth)]
-        self.encoder = nn.ModuleList(
-            _double(before + self.extra("encoder", level), after, norm=norm_from <= level)
+        self.down_blocks = nn.ModuleList(
+            _double(before + self.extra_channels("encoder", level), after, norm=norm_from <= level)
             for level, (before, after) in enumerate(zip([4, *channels], channels, strict=False))
         )
-        self.decoder = nn.ModuleList(
+        self.up_blocks = nn.ModuleList(
             _Up(
-                channels[level] + self.extra("decoder", level),
+                channels[level] + self.extra_channels("decoder", level),
                 channels[level - 1],
                 SpatialSeparatedAttention(2 * channels[level - 1], middle) if depth - 1 - level >= attend_from else None,
             )
             for level in range(depth - 1, 0, -1)
         )
         self.pool = nn.MaxPool2d(2)
-        draw(self, magnitude, self.trunk())
+        initialise_weights(self, magnitude, self.encoder())
 
-    def padding(self) -> tuple[int, int]:
+    def size_limits(self) -> tuple[int, int]:
         """The last level does not pool."""
         return 2 ** (self.depth - 1), 2 ** (self.depth - 1)
 
-    def features(self, given: Tensor, levels: dict[int, Tensor]) -> Tensor:
+    def features(self, inputs: Tensor, levels: dict[int, Tensor]) -> Tensor:
         """Down, keeping each level, and up, with the mask where a block attends."""
-        mask, features, skips = given[:, 3:], given, []
-        for level, block in enumerate(self.encoder):
+        mask, features, skips = inputs[:, 3:], inputs, []
+        for level, block in enumerate(self.down_blocks):
             features = self.pool(features) if level else features
-            features = block(self.joined("encoder", level, features, levels))
+            features = block(self.join_features("encoder", level, features, levels))
             skips.append(features)
         skips.pop()
-        for number, block in enumerate(self.decoder):
-            features = block(self.joined("decoder", self.depth - 1 - number, features, levels), skips.pop(), mask)
+        for number, block in enumerate(self.up_blocks):
+            features = block(self.join_features("decoder", self.depth - 1 - number, features, levels), skips.pop(), mask)
         return features
 
 

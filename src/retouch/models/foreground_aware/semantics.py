@@ -11,12 +11,13 @@ from torch import Tensor, nn
 from retouch.errors import SettingsError
 from retouch.models.foreground_aware import backbones
 from retouch.models.foreground_aware.backbones import Fusion
-from retouch.models.foreground_aware.ocr import Regions
+from retouch.models.foreground_aware.ocr import RegionWeights
+from retouch.models.layers.additive_unet import Side
 
 Entry = Literal["encoder", "decoder", "both"]
 PYRAMID_LEVELS = 4
 PYRAMID_CHANNELS = 256
-STRIDE = 32  # of the coarsest features of any trunk
+STRIDE = 32  # of the coarsest features of any encoder
 
 
 class Semantics(nn.Module):
@@ -34,13 +35,13 @@ class Semantics(nn.Module):
         entry: Entry = "encoder",
         pyramid: bool = False,
         mask_fusion: Fusion | None = "conv1",
-        regions: Regions = "softmax",
+        regions: RegionWeights = "softmax",
         downsize: int = 1,
     ) -> None:
         super().__init__()
         _check("entry", entry, get_args(Entry))
         _check("mask_fusion", mask_fusion, (*get_args(Fusion), None))
-        _check("regions", regions, get_args(Regions))
+        _check("regions", regions, get_args(RegionWeights))
         _check("downsize", downsize, (1, 2, 4))
         self.entry, self.downsize = entry, downsize
         self.backbone = backbones.create(backbone, mask_fusion, regions)
@@ -66,9 +67,9 @@ class Semantics(nn.Module):
         maps = [features] if self.pyramid is None else self.pyramid(features)
         return dict(zip(self.levels, maps, strict=True))
 
-    def extra(self, where: Literal["encoder", "decoder"], level: int) -> int:
+    def extra_channels(self, side: Side, level: int) -> int:
         """How many channels are joined to the input, at stride 2^level, of a block of the encoder or decoder."""
-        return self.channels if self.entry in (where, "both") and level in self.levels else 0
+        return self.channels if self.entry in (side, "both") and level in self.levels else 0
 
 
 class _Pyramid(nn.Module):
@@ -86,4 +87,4 @@ class _Pyramid(nn.Module):
 
 def _check(name: str, value: Any, allowed: tuple[Any, ...]) -> None:
     if value not in allowed:
-        raise SettingsError(f"{name} is {value!r}; it can be {', '.join(map(str, allowed))}; mend models.*.options")
+        raise SettingsError(f"{name} is {value!r}; it can be {', '.join(map(str, allowed))}; fix models.*.options")

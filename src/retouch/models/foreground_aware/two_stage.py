@@ -5,11 +5,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from retouch.models.base import Model, Result, crop, pad_to_multiple
+from retouch.models.base import crop, pad_to_multiple
+from retouch.models.harmonization import Harmonizer, Prediction
 from retouch.models.layers.attention_unet import AttentionUNet
 
 
-class TwoStage(Model):
+class TwoStage(Harmonizer):
     """A localizer, the attention U-Net with one output, and a harmonizer that is given its mask.
 
     `harmonizer` is an architecture that needs a mask, made with `harmonizer_options` and this `depth` and `width`. In training
@@ -26,10 +27,11 @@ class TwoStage(Model):
         self.localizer = AttentionUNet(3, 1, depth, width)
         self.harmonizer = create(harmonizer, depth=depth, width=width, **(harmonizer_options or {}))
 
-    def forward(self, batch: dict[str, Tensor]) -> Result:
+    def forward(self, batch: dict[str, Tensor]) -> Prediction:
         """`composite` N×3×H×W in [0, 1], in training also `mask` N×1×H×W → picture, and the mask that was found."""
         composite = batch["composite"]
-        padded = pad_to_multiple(2 * composite - 1, self.localizer.multiple, self.localizer.least)
-        found = torch.sigmoid(crop(self.localizer(padded), composite))
-        result = self.harmonizer({"composite": composite, "mask": batch["mask"] if self.training else found})
-        return Result(self.finished(result.image), attention=result.attention, mask=found)
+        padded = pad_to_multiple(2 * composite - 1, self.localizer.multiple, self.localizer.minimum)
+        mask = torch.sigmoid(crop(self.localizer(padded), composite))
+        prediction = self.harmonizer({"composite": composite, "mask": batch["mask"] if self.training else mask})
+        image = self.clamp_unless_training(prediction.image)
+        return Prediction(image, prediction.attention, mask, composite=composite, mask_given=False)

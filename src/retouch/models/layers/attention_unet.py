@@ -20,7 +20,7 @@ class AttentionUNet(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, depth: int = 8, width: int = 64) -> None:
         super().__init__()
-        self.multiple = self.least = 2**depth
+        self.multiple = self.minimum = 2**depth
         widths = [width * min(2**level, 8) for level in range(depth)]
         inside: nn.Module | None = None
         for level in range(depth - 1, 0, -1):

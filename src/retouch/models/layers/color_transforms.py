@@ -14,9 +14,9 @@ TERMS = ("1", "r", "g", "b", "r²", "g²", "b²", "rg", "rb", "gb", "x", "y")
 COLOUR_TERMS = len(TERMS) - 2
 
 
-@dataclass(frozen=True)
+@dataclass
 class Transforms:
-    """R regions of N pictures and what is done to each."""
+    """R regions of N pictures and what is done to each. Part of a prediction, so not frozen (`models.harmonization`)."""
 
     coefficients: Tensor  # N×R×len(TERMS)×3
     regions: Tensor  # N×R×h×w in [0, 1]; they sum to at most 1

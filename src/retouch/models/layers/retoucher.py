@@ -44,7 +44,7 @@ OPERATORS = {"mul": Operator(1.0, torch.mul), "add": Operator(0.0, torch.add)}
 
 
 class Retoucher(nn.Module):
-    """Applies operator masks in a colour space. Without parameters; `layers` names the masks, `neutral` is 1×K×1×1.
+    """Applies operator masks in a colour space. Without parameters; `mask_names` names the masks, `neutral` is 1×K×1×1.
 
     `mul="identity"` reads a network's output as the deviation from what changes nothing; `"relu"` is the parametrisation of the
     authors' code: a factor ≥ 0 and a term, both 0 where the network gives 0.
@@ -64,10 +64,11 @@ class Retoucher(nn.Module):
         if unknown or not operators:
             raise SettingsError(
                 f"no retoucher of {', '.join(sorted(unknown)) or 'no operators'}; there are {', '.join((*SPACES, *OPERATORS))} "
-                "and mul: identity, relu; mend models.*.options"
+                "and mul: identity, relu; fix models.*.options"
             )
-        self.space, self.operators, self.mul = SPACES[space], tuple(operators), mul
-        self.layers = tuple(f"{operator} {channel}" for channel in self.space.channels for operator in operators)
+        self.space_name, self.space = space, SPACES[space]
+        self.operators, self.mul = tuple(operators), mul
+        self.mask_names = tuple(f"{operator} {channel}" for channel in self.space.channels for operator in operators)
         limit = [torch.inf if cyclic else 1.0 for cyclic in self.space.cyclic]
         neutral = [OPERATORS[operator].neutral for _ in self.space.channels for operator in operators]
         for name, values in (
@@ -83,7 +84,7 @@ class Retoucher(nn.Module):
         return (self.space.from_rgb(image) - self.centre) / self.range
 
     def masks(self, output: Tensor) -> Tensor:
-        """A network's N×K×H×W output → operator masks, K = len(layers)."""
+        """A network's N×K×H×W output → operator masks, K = len(mask_names)."""
         if self.mul == "identity":
             return output + self.neutral
         return torch.where(self.neutral == OPERATORS["mul"].neutral, torch.relu(output), output)

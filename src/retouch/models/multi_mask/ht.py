@@ -15,7 +15,7 @@ class HarmonizationTransformer(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, depth: int = 9, width: int = 256, heads: int = 2, patch: int = 4) -> None:
         super().__init__()
-        self.multiple = self.least = patch
+        self.multiple = self.minimum = patch
         self.embed = nn.Conv2d(inputs, width, patch, stride=patch)
         self.layers = nn.ModuleList(_Layer(width, heads) for _ in range(depth))
         self.head = nn.ConvTranspose2d(width, outputs, patch, stride=patch)

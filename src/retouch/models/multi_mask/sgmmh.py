@@ -10,33 +10,34 @@ import torch
 from torch import Tensor, nn
 
 from retouch.errors import SettingsError
-from retouch.models.base import Model, Result, crop, draw, pad_to_multiple
+from retouch.models.base import crop, initialise_weights, pad_to_multiple
+from retouch.models.harmonization import Harmonizer, OperatorMaskPrediction, Prediction
+from retouch.models.layers.additive_unet import AdditiveUNet
 from retouch.models.layers.attention_unet import AttentionUNet
-from retouch.models.layers.ladder import Ladder
 from retouch.models.layers.retoucher import Parametrisation, Retoucher
 from retouch.models.multi_mask.ht import HarmonizationTransformer
 
 
-class LadderBackbone(nn.Module):
+class AdditiveBackbone(nn.Module):
     """iDIH's encoder and decoder with a 1×1 head: N×inputs×H×W → N×outputs×H×W."""
 
     def __init__(self, inputs: int, outputs: int, depth: int = 7, width: int = 64) -> None:
         super().__init__()
-        self.ladder = Ladder(inputs, depth, width, norm_from=2)
-        self.multiple, self.least = self.ladder.multiple, self.ladder.least
+        self.unet = AdditiveUNet(inputs, depth, width, norm_from=2)
+        self.multiple, self.minimum = self.unet.multiple, self.unet.minimum
         self.head = nn.Conv2d(width // 2, outputs, 1)
-        draw(self, magnitude=2.0)
+        initialise_weights(self, magnitude=2.0)
 
-    def forward(self, given: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor) -> Tensor:
         """Features, then one value a channel and pixel."""
-        return self.head(self.ladder(given))
+        return self.head(self.unet(inputs))
 
 
-BACKBONES: dict[str, Any] = {"unet": AttentionUNet, "idih": LadderBackbone, "ht": HarmonizationTransformer}
-"""N×inputs×H×W → N×outputs×H×W, with the sizes that they take in `multiple` and `least`, and their last layer in `head`."""
+BACKBONES: dict[str, Any] = {"unet": AttentionUNet, "idih": AdditiveBackbone, "ht": HarmonizationTransformer}
+"""N×inputs×H×W → N×outputs×H×W, with the sizes that they take in `multiple` and `minimum`, and their last layer in `head`."""
 
 
-class SgMMH(Model):
+class SgMMH(Harmonizer):
     """The generator: `backbone`, of BACKBONES with options of its own, and the retoucher (`space`, `operators`, `mul`).
 
     `output="rgb"` is table 2's baseline, which regresses the picture. With `mask_input` the foreground mask is given as a
@@ -44,8 +45,6 @@ class SgMMH(Model):
     predicted too: it weighs what the operators do, and learns by `loss.mask`. With `mul="identity"` the head starts at zero, so
     that an untrained network changes nothing; with `mul="relu"` it starts as the authors' code does.
     """
-
-    retouch: Retoucher
 
     def __init__(
         self,
@@ -65,26 +64,34 @@ class SgMMH(Model):
             )
         self.needs_mask = mask_input
         self.predicts_masks = output == "operators"
-        self.retouch = Retoucher(space, operators, mul)
+        self.retoucher = Retoucher(space, operators, mul)
         self.locate = locate
-        outputs = len(self.retouch.layers) + locate if self.predicts_masks else 3
+        outputs = len(self.retoucher.mask_names) + locate if self.predicts_masks else 3
         self.backbone = BACKBONES[backbone](3 + mask_input, outputs, **options)
         if self.predicts_masks and mul == "identity":
             for parameter in self.backbone.head.parameters():
                 nn.init.zeros_(parameter)
 
-    def forward(self, batch: dict[str, Tensor]) -> Result:
+    def forward(self, batch: dict[str, Tensor]) -> Prediction:
         """`composite` N×3×H×W in [0, 1], and `mask` N×1×H×W with `mask_input` → picture, and its N×K×H×W operator masks."""
         composite = batch["composite"]
-        given = self.retouch.scaled(composite) if self.predicts_masks else 2 * composite - 1
+        inputs = self.retoucher.scaled(composite) if self.predicts_masks else 2 * composite - 1
         if self.needs_mask:
-            given = torch.cat([given, batch["mask"]], dim=1)
-        padded = pad_to_multiple(given, self.backbone.multiple, self.backbone.least)
+            inputs = torch.cat([inputs, batch["mask"]], dim=1)
+        padded = pad_to_multiple(inputs, self.backbone.multiple, self.backbone.minimum)
         output = crop(self.backbone(padded), composite)
         if not self.predicts_masks:
-            return Result(self.finished((torch.tanh(output) + 1) / 2))
-        found = torch.sigmoid(output[:, -1:]) if self.locate else None
-        masks = self.retouch.masks(output if found is None else output[:, :-1])
-        if found is not None:
-            masks = masks.lerp(self.retouch.neutral, 1 - found)
-        return Result(self.finished(self.retouch(composite, masks)), operator_masks=masks, mask=found)
+            image = self.clamp_unless_training((torch.tanh(output) + 1) / 2)
+            return Prediction(image, composite=composite, mask_given=self.needs_mask)
+        mask = torch.sigmoid(output[:, -1:]) if self.locate else None
+        masks = self.retoucher.masks(output if mask is None else output[:, :-1])
+        if mask is not None:
+            masks = masks.lerp(self.retoucher.neutral, 1 - mask)
+        return OperatorMaskPrediction(
+            self.clamp_unless_training(self.retoucher(composite, masks)),
+            mask=mask,
+            operator_masks=masks,
+            retoucher=self.retoucher,
+            composite=composite,
+            mask_given=self.needs_mask,
+        )

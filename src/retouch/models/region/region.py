@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from retouch.errors import SettingsError
-from retouch.models.base import Model, Result
+from retouch.models.harmonization import Harmonizer, TransformPrediction
 from retouch.models.layers.color_transforms import COLOUR_TERMS, TERMS, Transforms, apply, fitted, stilled, terms
 from retouch.models.region.patches import around, at, blurred, edges, near, scattered
 from retouch.models.region.segments import CLASSES, Segments, of_colours, of_labels, of_mask
@@ -26,7 +26,7 @@ CLASS_WIDTH = 16
 REGIONS = ("mask", "labels", "colours")
 
 
-class Region(Model):
+class Region(Harmonizer):
     """`composite` and its regions → a colour transform of each region, and the chance that it was changed at all.
 
     `regions` says what these are: with "mask" foreground and background, of which the one was changed; with "labels" the
@@ -74,22 +74,25 @@ class Region(Model):
         for parameter in (*self.vote.parameters(), *self.prior[-1].parameters()):
             nn.init.zeros_(parameter)
 
-    def forward(self, batch: dict[str, Tensor]) -> Result:
+    def forward(self, batch: dict[str, Tensor]) -> TransformPrediction:
         """`composite` N×3×H×W in [0, 1], `mask` N×1×H×W or `labels` N×H×W → picture, transforms, the mask that was found."""
         composite = batch["composite"].contiguous()
         segments = self._segments(composite, batch)
         known = terms(composite)
         coefficients, chance = self._fitted(composite, known, segments)
-        weight, classes, found = segments.weight, segments.classes, None
+        weight, classes, mask = segments.weight, segments.classes, None
         if chance is None:  # of foreground and background the one is known to be changed
             coefficients, weight, classes = coefficients[:, :1], weight[:, :1], classes[:, :1]
         else:
             coefficients = coefficients * chance[..., None, None]
-            found = (weight * chance[..., None, None]).sum(1, keepdim=True)
+            mask = (weight * chance[..., None, None]).sum(1, keepdim=True)
         if not self.training:
             coefficients = stilled(coefficients, weight, known, self.still)
         transforms = Transforms(coefficients, weight, classes)
-        return Result(self.finished(apply(composite, transforms, known)), mask=found, transforms=transforms)
+        image = self.clamp_unless_training(apply(composite, transforms, known))
+        return TransformPrediction(
+            image, mask=mask, transforms=transforms, composite=composite, mask_given=self.needs_mask
+        )
 
     def _segments(self, composite: Tensor, batch: dict[str, Tensor]) -> Segments:
         if self.needs_mask:
