@@ -198,8 +198,8 @@ def test_draws_have_the_paper_s_frequencies():
 
 def test_default_strengths_are_pilgram_s_and_the_8_bit_space_is_recorded(batch):
     images, labels, _ = batch
-    drawn = [draw_recipe([1], seed, rules(css_strengths="default", css_probability=1.0, lab_space="8bit")) for seed in range(60)]
-    edits = {edit.css: edit for recipe in drawn for edit in recipe.edits}
+    always = rules(css_strengths="default", css_probability=1.0, lab_space="8bit")
+    edits = {edit.css: edit for seed in range(60) for edit in draw_recipe([1], seed, always).edits}
     assert set(edits) == {"contrast", "grayscale", "hue_rotate", "saturate", "sepia", "lab-8bit"}
     assert {name: edit.amounts for name, edit in edits.items() if name != "lab-8bit"} == {
         "contrast": (1.0,), "grayscale": (1.0,), "hue_rotate": (0.0,), "saturate": (1.0,), "sepia": (1.0,)

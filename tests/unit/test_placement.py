@@ -68,8 +68,10 @@ def test_rows_fit_the_store_and_are_the_same_each_time(benchmark, tmp_path):
 
 
 def test_a_positive_put_back_is_the_photograph(benchmark):
-    for row, number in ((row, int(row["foreground_scene"][7:])) for row in benchmark.test_rows(benchmark.entries) if row["kind"] == "positive"):
-        original, alpha = person(number), row["alpha"][..., None] > 0
+    for row in benchmark.test_rows(benchmark.entries):
+        if row["kind"] != "positive":
+            continue
+        original, alpha = person(int(row["foreground_scene"][7:])), row["alpha"][..., None] > 0
         assert np.array_equal(
             np.where(alpha, row["foreground"], row["background"])[alpha[..., 0]], original["image"][alpha[..., 0]]
         )

@@ -34,7 +34,10 @@ def concatenate(batches: Sequence[SampleBatch]) -> SampleBatch:
     if len(batches) == 1:
         return batches[0]
     return SampleBatch(
-        *(torch.cat([getattr(batch, name) for batch in batches]) for name in ("input", "target", "mask", "regions")),
+        torch.cat([batch.input for batch in batches]),
+        torch.cat([batch.target for batch in batches]),
+        torch.cat([batch.mask for batch in batches]),
+        torch.cat([batch.regions for batch in batches]),
         [recipe for batch in batches for recipe in batch.recipes],
         _concatenate_optional([batch.labels for batch in batches]),
         _concatenate_optional([batch.direction for batch in batches]),

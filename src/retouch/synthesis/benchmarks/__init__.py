@@ -34,14 +34,14 @@ KINDS = {
 def benchmark_class(kind: str) -> type[Benchmark]:
     """The class of a kind of benchmark."""
     module, _, attribute = KINDS[kind].partition(":")
-    found: type[Benchmark] = getattr(import_module(module), attribute)
-    return found
+    benchmark: type[Benchmark] = getattr(import_module(module), attribute)
+    return benchmark
 
 
 def create(name: str, settings: Settings, scenes: Scenes, split: str) -> Benchmark:
     """The benchmark `name` of synthesize.benchmarks over one split of the scenes. Raises SettingsError for an unknown name."""
-    chosen = settings.benchmark(name)
-    return benchmark_class(chosen.kind)(name, chosen, settings.synthesize.perturb, scenes, split, settings.seed)
+    own = settings.benchmark(name)
+    return benchmark_class(own.kind)(name, own, settings.synthesize.perturb, scenes, split, settings.seed)
 
 
 def create_samples(name: str, settings: Settings, scenes: Scenes, split: str) -> SampleBenchmark:

@@ -108,9 +108,8 @@ class SampleBenchmark(Benchmark):
     def scene(self, identity: str, row: Row) -> Row:
         """The scene that a row's recipe names."""
         if identity not in self._row_numbers:
-            raise StoreError(
-                f"{row['id']}: its recipe names scene {identity}, which is not in {self.scenes.path}: run `dvc repro synthesize`"
-            )
+            place = self.scenes.path
+            raise StoreError(f"{row['id']}: its recipe names scene {identity}, not in {place}: run `dvc repro synthesize`")
         return self.scenes[self._row_numbers[identity]]
 
 

@@ -32,7 +32,7 @@ class PairsBenchmark(SampleBenchmark):
 
     def requirement(self) -> str:
         """A target."""
-        return "an answer (`target`)"
+        return "a `target`"
 
     def _entries(self) -> Iterator[BenchmarkEntry]:
         for index, scene in self.candidates():
