@@ -106,7 +106,7 @@ def test_every_corruption_is_refused_by_name(settings, tmp_path):
     empty = np.zeros((SIZE, SIZE), np.uint8)
     of = good()[0][6]
     composites["hscene"] += [
-        composite(of, "hscene", id="hscene/outside", composite=outside),
+        composite(of, "hscene", id="hscene/outside", input=outside),
         composite(
             of, "hscene", id="hscene/empty", mask=empty, regions=empty, input=of["target" if "target" in of else "image"]
         ),

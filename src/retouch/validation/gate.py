@@ -14,9 +14,9 @@ from rich.console import Console
 from retouch.errors import GateError
 from retouch.files import atomic_folder, write_json
 from retouch.settings import Settings
-from retouch.store import Placements, Samples, Scenes
+from retouch.store import Scenes
 from retouch.validation import suites
-from retouch.validation.manifest import composite_manifest, placement_manifest, scene_manifest
+from retouch.validation.manifest import scene_manifest
 from retouch.validation.page import front_page
 
 NAMED = 5  # offending ids in the one-line error
@@ -37,11 +37,8 @@ def validate(
     found = scene_manifest(Scenes(scenes))
     tables = {"scenes": suites.scene_table(found, settings)}
     for name, benchmark in settings.synthesize.benchmarks.items():
-        file = composites / f"{name}.arrow"
-        if benchmark.kind == "placement":
-            tables[name] = suites.placement_table(placement_manifest(Placements(file)), found)
-        else:
-            tables[name] = suites.composite_table(composite_manifest(Samples(file)), found)
+        suite = suites.of_kind(benchmark.kind)
+        tables[name] = suite.table(suite.manifest(suite.store(composites / f"{name}.arrow")), found)
     passed, failed = reports / "validation.json", reports / "validation-failed.json"
     for stale in (passed, failed):
         stale.unlink(missing_ok=True)

@@ -1,11 +1,14 @@
 """What must hold, as Great Expectations suites over the manifests. Great Expectations takes ten seconds to import."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from retouch.settings import Settings
-from retouch.validation.manifest import near_duplicates
+from retouch.store import Packed, Placements, Samples
+from retouch.validation.manifest import composite_manifest, near_duplicates, placement_manifest
 from retouch.vocabulary import OBJECTS
 
 if TYPE_CHECKING:
@@ -48,25 +51,30 @@ def expectations(name: str, settings: Settings) -> list["Expectation"]:
     """The expectations of a table: `scenes`, or a benchmark's."""
     if name == "scenes":
         return scene_expectations(settings)
-    kind = settings.synthesize.benchmarks[name].kind
-    return placement_expectations(settings) if kind == "placement" else composite_expectations(settings, kind)
+    return of_kind(settings.synthesize.benchmarks[name].kind).expectations(settings)
 
 
-def composite_expectations(settings: Settings, kind: str) -> list["Expectation"]:
-    """Of composites: changed inside the mask and nowhere else, by a recipe, from test photographs only.
+def sample_expectations(settings: Settings) -> list["Expectation"]:
+    """Of samples that synthesis makes: as for pairs, and nothing is changed outside the mask."""
+    import great_expectations.expectations as gxe
 
-    Pairs of others are JPEGs compressed apart: there a composite may differ from its answer outside the mask.
+    outside = gxe.ExpectColumnValuesToBeBetween(column="difference_outside", max_value=0, notes="only the mask was changed")
+    return [*pair_expectations(settings), outside]
+
+
+def pair_expectations(settings: Settings) -> list["Expectation"]:
+    """Of pairs that others made: changed inside the mask, by a recipe, from test photographs only.
+
+    Input and target are JPEGs compressed separately, so they may differ outside the mask.
     """
     import great_expectations.expectations as gxe
 
     low, high = settings.validate_.foreground_ratio
-    outside = gxe.ExpectColumnValuesToBeBetween(column="difference_outside", max_value=0, notes="only the mask was changed")
     return [
         *_tested(settings),
         gxe.ExpectColumnValuesToBeBetween(
             column="foreground_ratio", min_value=low, max_value=high, notes="validate.foreground_ratio"
         ),
-        *([] if kind == "pairs" else [outside]),
         gxe.ExpectColumnValuesToBeBetween(column="difference_inside", min_value=1, notes="something was changed"),
         gxe.ExpectColumnValuesToBeInSet(column="regions_match_mask", value_set=[True], notes="regions fill the mask"),
     ]
@@ -121,6 +129,29 @@ def placement_table(manifest: pd.DataFrame, scenes: pd.DataFrame) -> pd.DataFram
         known_foreground=manifest["foreground_scene"].isin(known),
         verdict_fits=fits,
     )
+
+
+@dataclass(frozen=True)
+class Suite:
+    """How the test sets of a benchmark kind are stored and checked."""
+
+    store: type[Packed]
+    manifest: Callable[[Any], pd.DataFrame]
+    table: Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame]
+    """Manifest and the scenes' manifest → the table that is checked."""
+    expectations: Callable[[Settings], list["Expectation"]]
+
+
+_SAMPLES = Suite(Samples, composite_manifest, composite_table, sample_expectations)
+_SUITES = {
+    "pairs": Suite(Samples, composite_manifest, composite_table, pair_expectations),
+    "placement": Suite(Placements, placement_manifest, placement_table, placement_expectations),
+}
+
+
+def of_kind(kind: str) -> Suite:
+    """The suite of a benchmark kind: that of samples, unless the kind has its own."""
+    return _SUITES.get(kind, _SAMPLES)
 
 
 def _test_scenes(scenes: pd.DataFrame) -> set[str]:
