@@ -15,8 +15,8 @@ from retouch.errors import RetouchError
 from retouch.images import resize
 from retouch.inference.network_files import save
 from retouch.inference.pictures import read
-from retouch.models import ARCHITECTURES, MASK_GIVEN, Architecture, create
-from retouch.models.base import Model, Result
+from retouch.models import ARCHITECTURES, Architecture, create
+from retouch.models.harmonization import Harmonizer, TransformPrediction
 from retouch.models.layers.color_transforms import TERMS, Transforms, apply
 
 ORIENTATION, ARTIST = 274, 315
@@ -32,7 +32,7 @@ def pixels(path: str) -> np.ndarray:
     return np.asarray(Image.open(path))
 
 
-class Tinted(Model):
+class Tinted(Harmonizer):
     """Changes the mask's colours by a transform that it has by heart."""
 
     def __init__(self) -> None:
@@ -41,13 +41,13 @@ class Tinted(Model):
 
     def forward(self, batch):
         transforms = Transforms(self.coefficients, batch["mask"], torch.zeros(1, 1, dtype=torch.long))
-        return Result(self.finished(apply(batch["composite"], transforms)), transforms=transforms)
+        return TransformPrediction(apply(batch["composite"], transforms).clamp(0, 1), transforms=transforms)
 
 
 @pytest.fixture
 def tinted(monkeypatch) -> list[str]:
     """The arguments for a network that predicts a transform."""
-    monkeypatch.setitem(ARCHITECTURES, "tinted", Architecture(f"{__name__}:Tinted", None, MASK_GIVEN))
+    monkeypatch.setitem(ARCHITECTURES, "tinted", Architecture(f"{__name__}:Tinted", "tests", None))
     save(Path("tinted.safetensors"), create("tinted"), "tinted", {}, {"name": "tinted", "size": "32", "digest": ""})
     return ["--model", "tinted.safetensors", "--mask", "half.png"]
 

@@ -116,6 +116,14 @@ def test_a_localizer_and_a_harmonizer_learn_side_by_side(folder):
     assert not torch.equal(before.harmonizer.to_rgb.bias, trained.harmonizer.to_rgb.bias)
 
 
+def test_mixed_precision_learns(folder):
+    chosen = settings(benchmarks=["hscene"], steps=2)
+    half = chosen.model_copy(update={"train": chosen.train.model_copy(update={"precision": "bf16-mixed"})})
+    exact, rounded = losses(chosen), losses(half)
+    assert rounded != exact
+    assert rounded == pytest.approx(exact, rel=0.05)
+
+
 def test_lpips_teaches_where_its_weights_are(folder):
     if not available("alex", ROOT / "weights"):
         pytest.skip("weights/alexnet-features.safetensors is not there: run `retouch weights`")

@@ -28,17 +28,24 @@ from retouch.training.progress import Progress
 from retouch.training.schedule import Clock, learning_rate
 
 
+class Batch:
+    """What one step learns from. A plain class: Fabric would convert the tensors of a dataclass in place."""
+
+    def __init__(self, samples: SampleBatch, position: float) -> None:
+        self.samples, self.position = samples, position
+
+
 class Learner(nn.Module):
-    """Model and objective as one module, so that gradients of all processes meet: (samples, position) → loss."""
+    """Model and objective as one module, so that the gradients of all processes meet: a batch → loss."""
 
     def __init__(self, task: Task, model: Model, objective: nn.Module) -> None:
         super().__init__()
         self.task, self.model, self.objective = task, model, objective
 
-    def forward(self, samples: SampleBatch, position: float) -> Tensor:
-        """Predict and compare; `position` in steps says in which phase of the schedule the training is."""
-        prediction = self.model(self.task.model_input(samples))
-        return self.objective(prediction, samples, position)
+    def forward(self, batch: Batch) -> Tensor:
+        """Predict and compare; the position in steps says in which phase of the schedule the training is."""
+        prediction = self.model(self.task.model_input(batch.samples))
+        return self.objective(prediction, batch.samples, batch.position)
 
 
 def train(
@@ -143,7 +150,7 @@ def fit(
 
         samples = echo.samples(item)
         samples = task.augment(samples, model_settings, model, sample_seed(settings.seed, "augment 0", step), share)
-        loss = wrapped(samples, position)
+        loss = wrapped(Batch(samples, position))
         _check_finite(loss, step, model_settings)
         fabric.backward(loss)
         optimizer.step()
@@ -152,16 +159,19 @@ def fit(
 
         step += 1
         position = clock.position(step)
+        last = position >= model_settings.steps
+        previewed = last or step % settings.train.sample_every == 0
+        logged = previewed or step % settings.train.log_every == 0
+        mean_loss = float(fabric.all_reduce(loss.detach())) if logged else 0.0  # type: ignore[arg-type]
         if not fabric.is_global_zero:
             continue
-        last = position >= model_settings.steps
-        if last or step % settings.train.sample_every == 0:
+        ratio = None
+        if previewed:
             ratio, pictures = validate(task, network, mixture, validation, fabric.device)
             wrapped.train()
             progress.pictures(step, pictures)
-            progress.log(step, float(loss), ratio)
-        elif step % settings.train.log_every == 0:
-            progress.log(step, float(loss))
+        if logged:
+            progress.log(step, mean_loss, ratio)
         if not last and step % settings.train.checkpoint_every == 0:
             states.save(step, {
                 "step": step,

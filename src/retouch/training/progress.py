@@ -28,7 +28,7 @@ class Progress:
     def __init__(self, name: str, digest: str, params: dict[str, Any], steps: int, recorded: bool = True) -> None:
         self.rows: list[dict[str, float]] = []  # step, loss, and ratio where it was measured
         self._name, self._steps = name, steps
-        self._run: str | None = tracking.run(name, digest, params) if recorded else None
+        self._run: str | None = tracking.start_run(name, digest, params) if recorded else None
         self._last_line, self._start = time.monotonic(), (time.monotonic(), 0)
         columns = (bars.BarColumn(), bars.MofNCompleteColumn(), bars.TimeRemainingColumn())
         self._bar = bars.Progress(bars.TextColumn(f"{name} {{task.fields[text]}}"), *columns, transient=True)
@@ -82,4 +82,4 @@ class Progress:
     def end(self, status: str) -> None:
         """Take the bar away and close the run: FINISHED, FAILED or KILLED."""
         self._bar.stop()
-        self._send(lambda run: tracking.finish(run, status))
+        self._send(lambda run: tracking.finish_run(run, status))
