@@ -1,9 +1,9 @@
-"""Servers to bring photographs from, each test's own, and no waiting between tries."""
+"""Servers to fetch photographs from, one for each test, and no waiting between tries."""
 
 import pytest
 from storage_servers import Files, Proxy, environment
 
-from retouch.storage import remote
+from retouch.storage import retries
 
 
 @pytest.fixture
@@ -12,7 +12,7 @@ def impatient(monkeypatch, tmp_path):
     for name, value in environment(tmp_path).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("NETRC", str(tmp_path / "none"))
-    monkeypatch.setattr(remote, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(retries, "FIRST_WAIT", 0.01)
 
 
 @pytest.fixture

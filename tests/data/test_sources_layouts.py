@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from retouch.cli.app import app
 from retouch.errors import SourceError
 from retouch.sources import SOURCES, get
-from retouch.sources.presence import look
+from retouch.sources.presence import sources_at
 from retouch.vocabulary import OBJECTS
 
 
@@ -138,7 +138,7 @@ def test_pairs_meet_by_name_and_a_photograph_is_in_one_split_for_all_effects(tmp
     for photo in photos:
         splits.setdefault(photo.photo, set()).add(photo.split)
     assert len(splits) == 12
-    assert all(len(found) == 1 for found in splits.values())
+    assert all(len(names) == 1 for names in splits.values())
     (tmp_path / "adjustment/LocalXpro/test.txt").write_text("2\n5\n")
     photos = list(get("adjustment").photos(tmp_path))
     listed = [photo.id for photo in photos if photo.split == "test" and photo.group != "fivek"]
@@ -192,7 +192,7 @@ def test_what_is_written_wrongly_is_named(tmp_path):
     with pytest.raises(SourceError, match=r"HCOCO_test\.txt lists c1_22_1\.jpg, but .*c1\.jpg is in the other split"):
         list(get("iharmony4").photos(tmp_path))
     (lists / "HCOCO_test.txt").write_text("readme.jpg\n")
-    with pytest.raises(SourceError, match=r"readme\.jpg, which is no name like a_b_c\.jpg"):
+    with pytest.raises(SourceError, match=r"readme\.jpg, which is not a name like a_b_c\.jpg"):
         list(get("iharmony4").photos(tmp_path))
     for path in lists.glob("*.txt"):
         path.unlink()
@@ -221,10 +221,10 @@ def test_a_file_of_instances_that_is_none_is_named(tmp_path, change, message):
     content = json.loads(path.read_text())
     change(content)
     path.write_text(json.dumps(content))
-    with pytest.raises(SourceError, match=rf"instances_train2017\.json is no COCO file of instances \(.*{message}"):
+    with pytest.raises(SourceError, match=rf"instances_train2017\.json is not a COCO file of instances \(.*{message}"):
         list(get("coco").photos(tmp_path))
     path.write_text('{"images": [')
-    with pytest.raises(SourceError, match=r"is no COCO file of instances"):
+    with pytest.raises(SourceError, match=r"is not a COCO file of instances"):
         list(get("coco").photos(tmp_path))
 
 
@@ -233,24 +233,24 @@ def test_the_listing_of_sources_says_what_is_there_and_what_is_not(tmp_path, mon
         make(tmp_path / "photos")
     objects(tmp_path / "photos")
     (tmp_path / "photos/objects/classes.json").unlink()
-    found = {source.name: source for source in look(str(tmp_path / "photos"))}
-    assert found.keys() == SOURCES.keys()
-    assert {name for name, source in found.items() if source.state == "found"} == {
+    sources = {source.name: source for source in sources_at(str(tmp_path / "photos"))}
+    assert sources.keys() == SOURCES.keys()
+    assert {name for name, source in sources.items() if source.state == "present"} == {
         "iharmony4",
         "adjustment",
         "people",
         "folder",
     }
-    assert found["sample"].state == "drawn"
-    assert found["objects"].missing == str(tmp_path / "photos/objects/classes.json")
-    assert found["ade20k"].missing == str(tmp_path / "photos/ADEChallengeData2016/images/training")
-    assert {source.state for source in look("s3://bucket/photos")} == {"elsewhere", "drawn"}
+    assert sources["sample"].state == "drawn"
+    assert sources["objects"].missing == str(tmp_path / "photos/objects/classes.json")
+    assert sources["ade20k"].missing == str(tmp_path / "photos/ADEChallengeData2016/images/training")
+    assert {source.state for source in sources_at("s3://bucket/photos")} == {"elsewhere", "drawn"}
     params = Path("params/sample.yaml").read_text()
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text(params.replace("location: null", f"location: {tmp_path / 'photos'}", 1))
     done = CliRunner().invoke(app, ["sources", "--json"])
     assert {source["name"]: source["state"] for source in json.loads(done.stdout)["sources"]} == {
-        name: source.state for name, source in found.items()
+        name: source.state for name, source in sources.items()
     }
     done = CliRunner().invoke(app, ["sources"])
     assert all(name in done.stdout for name in SOURCES)

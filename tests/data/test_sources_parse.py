@@ -12,7 +12,8 @@ from PIL import Image
 
 from retouch.errors import SourceError, WeightsError
 from retouch.parsing.decode import decode_photo
-from retouch.parsing.maps import objects
+from retouch.parsing.frame import Frame
+from retouch.parsing.maps import draw_objects
 from retouch.parsing.stage import parse
 from retouch.settings import MattingSettings, Settings
 from retouch.settings.presets import use
@@ -25,6 +26,7 @@ PHOTOS = Path("../shared/photos")
 MATTING = Path("../shared/weights/u2netp.onnx")
 real = pytest.mark.skipif(not PHOTOS.is_dir(), reason="../shared/photos is not there")
 SIZE = (30, 40)  # height, width
+FRAME = Frame(SIZE)
 
 
 def save(path: Path, pixels: np.ndarray) -> Path:
@@ -53,7 +55,7 @@ def settings(tmp_path: Path, *sources: str, matting: Path | None = None, size: i
 
 
 def test_a_box_fills_the_pixels_between_its_corners():
-    drawn = objects(Annotation(shapes=(shape(3, box(2, 5, 12, 9)),)), SIZE)
+    drawn = draw_objects(Annotation(shapes=(shape(3, box(2, 5, 12, 9)),)), FRAME)
     expected = np.zeros(SIZE, np.uint8)
     expected[5:9, 2:12] = 3
     np.testing.assert_array_equal(drawn, expected)
@@ -63,7 +65,7 @@ def test_a_box_fills_the_pixels_between_its_corners():
 def test_a_polygon_fills_the_pixels_whose_centres_it_holds(radius, x, y):
     turns = np.linspace(0, 2 * np.pi, 90, endpoint=False)
     outline = np.stack([x + radius * np.cos(turns), y + radius * np.sin(turns)], axis=1).astype(np.float32)
-    drawn = objects(Annotation(shapes=(shape(1, outline),)), SIZE) > 0
+    drawn = draw_objects(Annotation(shapes=(shape(1, outline),)), FRAME) > 0
     rows, columns = np.mgrid[: SIZE[0], : SIZE[1]] + 0.5
     distance = np.hypot(columns - x, rows - y)
     inside = radius < min(x, y, SIZE[1] - x, SIZE[0] - y)
@@ -76,7 +78,7 @@ def test_later_shapes_lie_over_earlier_ones_and_over_the_map(tmp_path):
     under = save(tmp_path / "map.png", np.where(np.arange(40) < 20, 7, 255).astype(np.uint8)[None].repeat(30, axis=0))
     numbers = tuple(169 if value == 7 else 0 for value in range(256))
     shapes = (shape(1, box(0, 0, 30, 10)), shape(17, box(5, 2, 9, 6), box(12, 2, 16, 6)))
-    drawn = objects(Annotation(under, numbers, shapes, SIZE, tmp_path / "x.json"), SIZE)
+    drawn = draw_objects(Annotation(under, numbers, shapes, SIZE, tmp_path / "x.json"), FRAME)
     assert drawn[20, 5] == 169
     assert drawn[20, 30] == 0
     assert (drawn[0, 25], drawn[3, 6], drawn[3, 10], drawn[3, 13]) == (1, 17, 1, 17)
@@ -102,28 +104,28 @@ def test_compressed_run_lengths_come_back(counts):
 def test_run_lengths_go_down_the_columns():
     assert run_lengths("61X13mN000`0").tolist() == [6, 1, 40, 4, 5, 4, 5, 4, 21]
     runs = np.array([30 * 3 + 4, 6, 24, 6, 30 * 36 - 10], np.int64)
-    drawn = objects(Annotation(shapes=(Shape(9, 12.0, True, runs=runs),)), SIZE)
+    drawn = draw_objects(Annotation(shapes=(Shape(9, 12.0, True, runs=runs),)), FRAME)
     expected = np.zeros(SIZE, np.uint8)
     expected[4:10, 3:5] = 9
     np.testing.assert_array_equal(drawn, expected)
     with pytest.raises(SourceError, match=r"x\.json holds a shape that cannot be drawn \(runs of 5 px"):
-        objects(Annotation(shapes=(Shape(9, 1.0, runs=np.array([2, 3])),), named=Path("x.json")), SIZE)
-    with pytest.raises(SourceError, match=r"x\.json says 40×31 px of a photograph of 40×30"):
-        objects(Annotation(size=(31, 40), named=Path("x.json")), SIZE)
+        draw_objects(Annotation(shapes=(Shape(9, 1.0, runs=np.array([2, 3])),), file=Path("x.json")), FRAME)
+    with pytest.raises(SourceError, match=r"x\.json is 40×31 px but its photograph is 40×30"):
+        draw_objects(Annotation(size=(31, 40), file=Path("x.json")), FRAME)
 
 
 def test_coco_draws_crowds_first_and_small_objects_last(tmp_path):
-    from retouch.sources.coco import _ordered
+    from retouch.sources.coco import _in_drawing_order
 
     large, small, crowd = (shape(i, area=area, crowd=i == 3) for i, area in ((1, 900.0), (2, 30.0), (3, 5.0)))
-    assert [found.category for found in _ordered([(5, small), (6, large), (7, crowd)])] == [3, 1, 2]
+    assert [drawn.category for drawn in _in_drawing_order([(5, small), (6, large), (7, crowd)])] == [3, 1, 2]
 
 
 def test_a_photograph_with_its_shapes_travels_to_another_process(rng):
     annotation = Annotation(Path("a.png"), (0, 1), (shape(2, box(0, 0, 3, 3)),), SIZE, Path("b.json"))
     again = pickle.loads(pickle.dumps(Photo("1", "coco", "1", "train", Path("a.jpg"), objects=annotation))).objects
     np.testing.assert_array_equal(again.shapes[0].polygons[0], box(0, 0, 3, 3))
-    assert (again.map, again.size, again.named) == (Path("a.png"), SIZE, Path("b.json"))
+    assert (again.map, again.size, again.file) == (Path("a.png"), SIZE, Path("b.json"))
 
 
 @pytest.fixture

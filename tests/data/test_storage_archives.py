@@ -12,13 +12,13 @@ from storage_servers import Fault, Files, digests, publish, tree
 
 from retouch.errors import SourceError
 from retouch.sources.base import Archive
-from retouch.storage import Wanted, bring, unpack
+from retouch.storage import SourceLayout, fetch_source, unpack
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
 
-def fetch(web: Files, tmp_path: Path, wanted: Wanted, location: str) -> int:
-    return bring(location, None, wanted, tmp_path / "data/scenes")
+def fetch(web: Files, tmp_path: Path, layout: SourceLayout, location: str) -> int:
+    return fetch_source(location, None, layout, tmp_path / "data/scenes")
 
 
 def names(web: Files) -> list[str]:
@@ -47,29 +47,29 @@ def tarred(*members: tuple[str, bytes, str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def official(web: Files, **archives: bytes) -> Wanted:
+def official(web: Files, **archives: bytes) -> SourceLayout:
     """A source with these archives at the web server, with checksums, unpacked to Scenes/."""
     found = []
     for name, content in archives.items():
         file = name.replace("_", ".")
         publish(web.folder, {file: content}, sums=False)
         found.append(Archive(f"{web.url}/{file}", f"sha1:{hashlib.sha1(content).hexdigest()}", "Scenes"))
-    return Wanted("scenes", "Scenes/*.jpg", ("Scenes",), tuple(found))
+    return SourceLayout("scenes", "Scenes/*.jpg", ("Scenes",), tuple(found))
 
 
 def test_official_archives_are_unpacked_once_and_not_kept(web, tmp_path):
-    wanted = official(
+    layout = official(
         web, a_zip=zipped({"x/1.jpg": b"1", "__MACOSX/x/._1.jpg": b"m"}), b_tar_gz=tarred(("x/2.jpg", b"0", "", b"2"))
     )
-    assert fetch(web, tmp_path, wanted, "official") == 2
+    assert fetch(web, tmp_path, layout, "official") == 2
     both = digests({"Scenes/x/1.jpg": b"1", "Scenes/x/2.jpg": b"2"})
     assert tree(tmp_path / "data/scenes") == both
     assert {path.name for path in (tmp_path / ".retouch/storage").iterdir()} == {"scenes.jsonl", "scenes.lock"}
     web.asked.clear()
-    assert fetch(web, tmp_path, wanted, "official") == 0
+    assert fetch(web, tmp_path, layout, "official") == 0
     assert web.asked == []
     (tmp_path / "data/scenes/Scenes/x/2.jpg").write_bytes(b"?")
-    assert fetch(web, tmp_path, wanted, "official") == 1
+    assert fetch(web, tmp_path, layout, "official") == 1
     assert names(web) == ["b.tar.gz"]
     assert tree(tmp_path / "data/scenes") == both
     renewed = official(web, a_zip=zipped({"x/3.jpg": b"3"}), b_tar_gz=(web.folder / "b.tar.gz").read_bytes())
@@ -78,30 +78,30 @@ def test_official_archives_are_unpacked_once_and_not_kept(web, tmp_path):
 
 
 def test_a_mirror_of_the_archives_is_found_by_their_names(web, tmp_path):
-    wanted = Wanted("scenes", "", ("Scenes",), (Archive("https://nowhere.invalid/data/a.zip", None),))
+    layout = SourceLayout("scenes", "", ("Scenes",), (Archive("https://nowhere.invalid/data/a.zip", None),))
     content = zipped({"Scenes/1.jpg": b"1"})
     publish(web.folder / "mirror", {"a.zip": content})
-    assert fetch(web, tmp_path, wanted, f"{web.url}/mirror") == 1
+    assert fetch(web, tmp_path, layout, f"{web.url}/mirror") == 1
     assert tree(tmp_path / "data/scenes") == digests({"Scenes/1.jpg": b"1"})
     (web.folder / "mirror/a.zip").write_bytes(content + b"!")
-    fetch(web, tmp_path, wanted, f"{web.url}/mirror")
+    fetch(web, tmp_path, layout, f"{web.url}/mirror")
     (tmp_path / "data/scenes/Scenes/1.jpg").unlink()
     with pytest.raises(SourceError, match=r"mirror/a\.zip came with a wrong checksum twice"):
-        fetch(web, tmp_path, wanted, f"{web.url}/mirror")
+        fetch(web, tmp_path, layout, f"{web.url}/mirror")
     (web.folder / "mirror/SHA256SUMS").unlink()  # without any checksum: by what the server says of it
     (web.folder / "mirror/a.zip").write_bytes(content)
-    assert fetch(web, tmp_path, wanted, f"{web.url}/mirror") == 1
-    assert fetch(web, tmp_path, wanted, f"{web.url}/mirror") == 0
+    assert fetch(web, tmp_path, layout, f"{web.url}/mirror") == 1
+    assert fetch(web, tmp_path, layout, f"{web.url}/mirror") == 0
     (web.folder / "mirror/a.zip").write_bytes(zipped({"Scenes/2.jpg": b"2"}))
-    assert fetch(web, tmp_path, wanted, f"{web.url}/mirror") == 1
+    assert fetch(web, tmp_path, layout, f"{web.url}/mirror") == 1
     assert tree(tmp_path / "data/scenes") == digests({"Scenes/2.jpg": b"2"})
 
 
 def test_a_page_in_place_of_an_archive_is_named(web, tmp_path):
-    wanted = official(web, a_zip=zipped({"1.jpg": b"1"}))
+    layout = official(web, a_zip=zipped({"1.jpg": b"1"}))
     web.fault = lambda _: Fault(status=200, headers={"Content-Type": "text/html; charset=utf-8"}, body=b"<html>Sign in</html>")
     with pytest.raises(SourceError, match=r"a\.zip is a page, not a file; it may want a login"):
-        fetch(web, tmp_path, wanted, "official")
+        fetch(web, tmp_path, layout, "official")
 
 
 FILE, DIRECTORY, HARD, SYMBOLIC, PIPE, DEVICE = b"0", b"5", b"1", b"2", b"6", b"3"
@@ -111,7 +111,7 @@ UNSAFE = {
     "absolute": (zipped({"/tmp/out": b"x"}), "a path that leaves its folder"),
     "drive": (zipped({"C:/out": b"x"}), "a path that leaves its folder"),
     "link_in_zip": (zipped({"out": b"/etc/passwd"}, mode=stat.S_IFLNK), "is a link or device"),
-    "twice": (zipped({"a": b"x", "a/b": b"y"}), "is a file and a folder"),
+    "twice": (zipped({"a": b"x", "a/b": b"y"}), "is both a file and a folder"),
     "tar_up": (tarred(("../out", FILE, "", b"x")), "a path that leaves its folder"),
     "tar_absolute": (tarred(("/tmp/out", FILE, "", b"x")), "a path that leaves its folder"),
     "tar_folder_up": (tarred(("../out", DIRECTORY, "", b"")), "a path that leaves its folder"),
@@ -150,7 +150,7 @@ def test_bombs_are_refused(tmp_path, monkeypatch):
     zeros = bytes(30 << 20)
     for content in (zipped({"a": zeros}), tarred(("a", FILE, "", zeros))):
         (tmp_path / "in").write_bytes(content)
-        with pytest.raises(SourceError, match="unpacks to far more than any data set does"):
+        with pytest.raises(SourceError, match="unpacks to far more than a data set would"):
             unpack.unpack(tmp_path / "in", tmp_path / "tree", "bomb")
     monkeypatch.setattr(unpack, "MOST_FILES", 100)
     (tmp_path / "in").write_bytes(zipped({f"{i}": b"" for i in range(101)}))

@@ -11,8 +11,8 @@ from storage_servers import tree
 from retouch.errors import SourceError
 from retouch.settings import DataSettings
 from retouch.sources.base import Source
-from retouch.storage import Wanted, bring, items
-from retouch.storage.items import check_tree, parse_sums, redact, safe_path
+from retouch.storage import SourceLayout, fetch_source, listing
+from retouch.storage.listing import check_tree, parse_sums, redact, safe_path
 
 
 class Scenes(Source):
@@ -81,7 +81,7 @@ def test_links_that_leave_are_refused_and_others_followed(upstream, tmp_path):
 
 
 def test_listed_checksums_are_verified(upstream, tmp_path):
-    good = items.checksum_of(upstream / "Scenes/a.jpg").removeprefix("sha256:")
+    good = listing.checksum_of(upstream / "Scenes/a.jpg").removeprefix("sha256:")
     (upstream / "SHA256SUMS").write_text(f"{good} *Scenes/a.jpg\n")
     assert "SHA256SUMS" not in fetch(upstream, tmp_path)
     (upstream / "SHA256SUMS").write_text(f"{good}  Scenes/a.jpg\n{good}  Scenes/deep/b.jpg\n")
@@ -97,11 +97,11 @@ def test_a_location_that_holds_the_data_itself_or_nothing(upstream, tmp_path):
     with pytest.raises(SourceError, match=r"no photographs in .*empty: source scenes expects Scenes/\*\.jpg there"):
         fetch(tmp_path / "empty", tmp_path)
     with pytest.raises(SourceError, match=r"holds .*data/scenes itself"):
-        bring(str(tmp_path), None, Wanted("scenes", "any", ("",)), tmp_path / "data/scenes")
+        fetch_source(str(tmp_path), None, SourceLayout("scenes", "any", ("",)), tmp_path / "data/scenes")
     with pytest.raises(SourceError, match="is not a folder"):
         fetch(tmp_path / "nowhere", tmp_path)
     with pytest.raises(SourceError, match=r"data\.location is not set"):
-        bring(None, None, Wanted("scenes", "any", ("",)), tmp_path / "data/scenes")
+        fetch_source(None, None, SourceLayout("scenes", "any", ("",)), tmp_path / "data/scenes")
 
 
 @given(st.lists(st.sampled_from(["..", ".", "", "a", "b c", "…", "C:"]), min_size=1, max_size=5))

@@ -7,9 +7,9 @@ import pytest
 from storage_servers import Fault, Files, digests, publish, tree
 
 from retouch.errors import SourceError
-from retouch.storage import Wanted, bring, remote
+from retouch.storage import SourceLayout, fetch_source, retries
 
-WANTED = Wanted("scenes", "Scenes/*.jpg", ("Scenes",))
+LAYOUT = SourceLayout("scenes", "Scenes/*.jpg", ("Scenes",))
 SMALL = {"Scenes/a.jpg": b"a" * 1000, "Scenes/deep/b é.jpg": b"b" * 300_000}
 
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("impatient")
 
 
 def fetch(web: Files, tmp_path: Path, location: str | None = None) -> int:
-    return bring(location or web.url, None, WANTED, tmp_path / "data/scenes")
+    return fetch_source(location or web.url, None, LAYOUT, tmp_path / "data/scenes")
 
 
 def names(web: Files) -> list[str]:
@@ -53,8 +53,8 @@ def test_a_cut_connection_is_continued_where_the_server_can(tmp_path, ranges):
 
 
 def test_a_part_of_an_earlier_run_is_continued_but_not_that_of_another_file(web, tmp_path, monkeypatch):
-    monkeypatch.setattr(remote, "TRIES", 1)
-    monkeypatch.setattr(remote, "FIRST_TRIES", 1)
+    monkeypatch.setattr(retries, "TRIES", 1)
+    monkeypatch.setattr(retries, "FIRST_TRIES", 1)
     files = {"Scenes/large.bin": bytes(range(256)) * 4000}
     publish(web.folder, files)
 

@@ -7,9 +7,9 @@ import pytest
 from storage_servers import KEYS, Fault, Proxy, bucket, digests, tree
 
 from retouch.errors import SourceError
-from retouch.storage import Wanted, bring
+from retouch.storage import SourceLayout, fetch_source
 
-SCENES = Wanted("scenes", "Scenes/*.jpg", ("Scenes",))
+SCENES = SourceLayout("scenes", "Scenes/*.jpg", ("Scenes",))
 SMALL = {"Scenes/a.jpg": b"a" * 1000, "Scenes/b.jpg": b"b" * 2000}
 
 
@@ -25,7 +25,7 @@ def place(request, tmp_path):
 
 
 def fetch(name: str, proxy: Proxy, tmp_path: Path, prefix: str = "/v1") -> int:
-    return bring(f"s3://{name}{prefix}", proxy.url, SCENES, tmp_path / "data/scenes")
+    return fetch_source(f"s3://{name}{prefix}", proxy.url, SCENES, tmp_path / "data/scenes")
 
 
 def test_a_service_that_is_busy_for_a_while_is_waited_for(place, proxy, tmp_path):
@@ -69,20 +69,20 @@ def test_each_refusal_has_its_remedy(place, proxy, tmp_path, code, status, messa
 def test_places_that_are_not_there(proxy, tmp_path, monkeypatch):
     with pytest.raises(SourceError, match="there is no bucket nobodys at http://127"):
         fetch("nobodys", proxy, tmp_path)
-    with pytest.raises(SourceError, match="'Not_A Bucket' is no name of a bucket"):
+    with pytest.raises(SourceError, match="'Not_A Bucket' is not a bucket name"):
         fetch("Not_A Bucket", proxy, tmp_path)
     with pytest.raises(SourceError, match=r"127\.0\.0\.1:9 cannot be reached: check data\.endpoint and the network, 3 times"):
-        bring("s3://nobodys", "http://someone:hunter2@127.0.0.1:9", SCENES, tmp_path / "data/scenes")
-    with pytest.raises(SourceError, match=r"data\.endpoint is no address") as caught:
-        bring("s3://nobodys", "u:hunter2@nonsense", SCENES, tmp_path / "data/scenes")
+        fetch_source("s3://nobodys", "http://someone:hunter2@127.0.0.1:9", SCENES, tmp_path / "data/scenes")
+    with pytest.raises(SourceError, match=r"data\.endpoint is not an address") as caught:
+        fetch_source("s3://nobodys", "u:hunter2@nonsense", SCENES, tmp_path / "data/scenes")
     assert "hunter2" not in str(caught.value)
     bucket("hollow", {"elsewhere.jpg": b"x"})
     with pytest.raises(SourceError, match=r"no photographs in s3://hollow: source scenes expects Scenes/\*\.jpg there"):
         fetch("hollow", proxy, tmp_path, prefix="")
     for name in KEYS:
         monkeypatch.delenv(name)
-    with pytest.raises(SourceError, match="no AWS credentials were found: set AWS_PROFILE"):
+    with pytest.raises(SourceError, match="there are no AWS credentials: set AWS_PROFILE"):
         fetch("hollow", proxy, tmp_path)
     monkeypatch.setenv("AWS_PROFILE", "nobody")
-    with pytest.raises(SourceError, match=r"nobody.*mend AWS_PROFILE"):
+    with pytest.raises(SourceError, match=r"nobody.*fix AWS_PROFILE"):
         fetch("hollow", proxy, tmp_path)

@@ -9,9 +9,9 @@ import pytest
 from storage_servers import KEYS, Fault, Proxy, bucket, client, digests, moto, tree
 
 from retouch.errors import BusyError, SourceError
-from retouch.storage import Wanted, _alone, bring, s3
+from retouch.storage import SourceLayout, exclusive, fetch_source, s3
 
-SCENES = Wanted("scenes", "Scenes/*.jpg", ("Scenes", "list.txt"))
+SCENES = SourceLayout("scenes", "Scenes/*.jpg", ("Scenes", "list.txt"))
 SMALL = {
     "Scenes/a.jpg": b"a" * 1000,
     "Scenes/deep/b.jpg": b"b" * 2000,
@@ -32,15 +32,15 @@ def place(request, tmp_path):
     return name
 
 
-def fetch(name: str, proxy: Proxy, tmp_path: Path, wanted: Wanted = SCENES, prefix: str = "/v1") -> int:
-    return bring(f"s3://{name}{prefix}", proxy.url, wanted, tmp_path / "data/scenes")
+def fetch(name: str, proxy: Proxy, tmp_path: Path, layout: SourceLayout = SCENES, prefix: str = "/v1") -> int:
+    return fetch_source(f"s3://{name}{prefix}", proxy.url, layout, tmp_path / "data/scenes")
 
 
 def test_a_fresh_folder_holds_what_belongs_to_the_source(place, proxy, tmp_path):
     assert fetch(place, proxy, tmp_path) == len(SMALL)
     assert tree(tmp_path / "data/scenes") == digests(SMALL)
     assert not list((tmp_path / ".retouch").rglob("*.notes"))
-    everything = Wanted("scenes", "anything", ("",))
+    everything = SourceLayout("scenes", "anything", ("",))
     fetch(place, proxy, tmp_path, everything, prefix="")
     assert set(tree(tmp_path / "data/scenes")) == {*(f"v1/{path}" for path in SMALL), "v1/Scenes2/x.jpg", "other"}
 
@@ -55,13 +55,13 @@ def test_only_what_changed_is_read_again_and_what_is_gone_goes(place, proxy, tmp
     client().delete_object(Bucket=place, Key="v1/Scenes/deep/b.jpg")
     assert fetch(place, proxy, tmp_path) == 2
     assert sorted(proxy.objects()) == [f"/{place}/v1/Scenes/a.jpg", f"/{place}/v1/Scenes/new.jpg"]
-    found = tree(tmp_path / "data/scenes")
-    assert found["Scenes/a.jpg"] == hashlib.sha256(b"A" * 1000).hexdigest()
-    assert "Scenes/new.jpg" in found
+    files = tree(tmp_path / "data/scenes")
+    assert files["Scenes/a.jpg"] == hashlib.sha256(b"A" * 1000).hexdigest()
+    assert "Scenes/new.jpg" in files
     assert not (tmp_path / "data/scenes/Scenes/deep").exists()
 
 
-def test_a_file_changed_or_deleted_here_is_mended_and_one_only_touched_is_not_read(place, proxy, tmp_path):
+def test_a_file_changed_or_deleted_here_is_restored_and_one_only_touched_is_not_read(place, proxy, tmp_path):
     fetch(place, proxy, tmp_path)
     scenes = tmp_path / "data/scenes/Scenes"
     (scenes / "a.jpg").write_bytes(b"z" * 1000)
@@ -72,7 +72,7 @@ def test_a_file_changed_or_deleted_here_is_mended_and_one_only_touched_is_not_re
     assert tree(tmp_path / "data/scenes") == digests(SMALL)
 
 
-def test_without_the_journal_files_are_known_by_their_checksum(place, proxy, tmp_path):
+def test_without_the_log_files_are_known_by_their_checksum(place, proxy, tmp_path):
     fetch(place, proxy, tmp_path)
     journal = tmp_path / ".retouch/storage/scenes.jsonl"
     journal.write_text(journal.read_text()[:-20])  # the last line cut off
@@ -118,7 +118,7 @@ def test_a_large_object_comes_in_parts_over_cut_connections(place, proxy, tmp_pa
 
 def test_parts_that_are_on_disk_are_not_read_again(place, proxy, tmp_path, monkeypatch):
     monkeypatch.setattr(s3, "PART", 1 << 18)
-    monkeypatch.setattr(s3.S3, "threads", 1)
+    monkeypatch.setattr(s3.S3Location, "threads", 1)
     content = large(place)
     broken = Fault(status=403, body=b"<Error><Code>AccessDenied</Code></Error>")
     proxy.fault = lambda request: broken if "bytes=1048576-" in request.headers.get("Range", "") else None
@@ -228,7 +228,7 @@ def test_keys_that_leave_the_folder_are_refused(place, proxy, tmp_path, key):
 
 def test_the_endpoint_may_come_from_the_environment(place, tmp_path, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", moto())
-    assert bring(f"s3://{place}/v1/", None, SCENES, tmp_path / "data/scenes") == len(SMALL)
+    assert fetch_source(f"s3://{place}/v1/", None, SCENES, tmp_path / "data/scenes") == len(SMALL)
 
 
 def test_nothing_secret_is_noted_and_two_do_not_fetch_at_once(place, proxy, tmp_path):
@@ -236,5 +236,5 @@ def test_nothing_secret_is_noted_and_two_do_not_fetch_at_once(place, proxy, tmp_
     noted = "".join(path.read_text() for path in (tmp_path / ".retouch").rglob("*") if path.is_file())
     assert not any(secret in noted for secret in KEYS.values())
     assert json.loads(noted.splitlines()[0]) == {"location": f"s3://{place}/v1"}
-    with _alone(tmp_path / ".retouch/storage/scenes.lock", tmp_path), pytest.raises(BusyError, match="another process"):
+    with exclusive(tmp_path / ".retouch/storage/scenes.lock", tmp_path), pytest.raises(BusyError, match="another process"):
         fetch(place, proxy, tmp_path)

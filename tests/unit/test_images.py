@@ -9,8 +9,22 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
+from retouch import images
 from retouch.errors import SourceError
-from retouch.images import contact_sheet, encode, open_picture, read_image, read_labels, resize_labels, to_tensor, to_uint8
+from retouch.images import (
+    contact_sheet,
+    decode,
+    encode,
+    open_picture,
+    orientation,
+    read_image,
+    resize_labels,
+    to_tensor,
+    to_uint8,
+    upright,
+)
+from retouch.parsing.frame import Frame
+from retouch.parsing.maps import read_labels
 
 
 @given(hnp.arrays(np.uint8, st.tuples(st.integers(1, 3), st.integers(1, 9), st.integers(1, 9), st.just(3))))
@@ -29,9 +43,9 @@ def test_a_photograph_turned_by_its_exif_tag_stands_upright(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was turned: rotate by 270° to show
     Image.fromarray(np.rot90(upright).copy()).save(tmp_path / "turned.jpg", exif=exif, quality=95)
-    found = read_image(tmp_path / "turned.jpg")
-    assert found.shape == (40, 20, 3)
-    assert np.abs(found.astype(int) - upright).mean() < 8
+    pixels = read_image(tmp_path / "turned.jpg")
+    assert pixels.shape == (40, 20, 3)
+    assert np.abs(pixels.astype(int) - upright).mean() < 8
 
 
 def test_cmyk_grey_palette_and_transparent_pictures_become_rgb(tmp_path):
@@ -50,8 +64,8 @@ def test_cmyk_grey_palette_and_transparent_pictures_become_rgb(tmp_path):
 def test_sixteen_bits_are_scaled_not_cut(tmp_path):
     deep = np.linspace(0, 65535, 30).reshape(5, 6).astype(np.uint16)
     Image.fromarray(deep).save(tmp_path / "deep.png")
-    found = read_image(tmp_path / "deep.png")
-    assert np.abs(found[..., 0].astype(int) - np.rint(deep / 257)).max() <= 1
+    pixels = read_image(tmp_path / "deep.png")
+    assert np.abs(pixels[..., 0].astype(int) - np.rint(deep / 257)).max() <= 1
 
 
 @pytest.mark.parametrize("content", [b"", b"not a picture", None])
@@ -68,21 +82,52 @@ def test_what_is_no_picture_is_named(tmp_path, content):
         read_image(tmp_path / "none.jpg")
 
 
-def test_a_bomb_is_refused(monkeypatch):
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    with pytest.raises(SourceError, match="cannot be decoded"):
+def test_a_bomb_is_refused_before_its_pixels_take_memory(monkeypatch):
+    buffer = io.BytesIO()
+    Image.new("1", (21_000, 10_000)).save(buffer, "png")  # 210 megapixels in a few KB
+    with pytest.raises(SourceError, match=r"upload has 210 megapixels, more than 200: make it smaller"):
+        decode(buffer.getvalue(), "upload")
+    monkeypatch.setattr(images, "MAX_PIXELS", 100)
+    with pytest.raises(SourceError, match="megapixels"):
         open_picture(encode(np.zeros((40, 40, 3), np.uint8)), "upload")
+
+
+def test_decoding_leaves_pillow_s_own_limit_as_it_was(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    assert open_picture(encode(np.zeros((40, 40, 3), np.uint8))).size == (40, 40)
+    assert Image.MAX_IMAGE_PIXELS == 100
+
+
+def test_a_file_is_decoded_as_it_is_stored():
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    stored = np.random.default_rng(0).integers(0, 256, (4, 6), np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(stored).save(buffer, "png", exif=exif)
+    picture = decode(buffer.getvalue())
+    assert (picture.mode, picture.size, orientation(picture)) == ("L", (6, 4), 8)
+    np.testing.assert_array_equal(np.asarray(picture), stored)
+    np.testing.assert_array_equal(np.asarray(upright(picture, 8)), np.rot90(stored))
+
+
+@pytest.mark.parametrize("value", [0, 9, 77])
+def test_an_orientation_that_does_not_exist_is_upright(value):
+    exif = Image.Exif()
+    exif[0x0112] = value
+    buffer = io.BytesIO()
+    Image.new("L", (6, 4)).save(buffer, "png", exif=exif)
+    assert orientation(decode(buffer.getvalue())) == 1
 
 
 def test_label_maps_must_fit_their_photograph_and_vocabulary(tmp_path):
     Image.fromarray(np.full((10, 20), 7, np.uint8)).save(tmp_path / "labels.png")
-    assert (read_labels(tmp_path / "labels.png", (10, 20), 150) == 7).all()
+    assert (read_labels(tmp_path / "labels.png", Frame((10, 20)), 150) == 7).all()
     with pytest.raises(SourceError, match="20×10 px but its photograph is 10×20"):
-        read_labels(tmp_path / "labels.png", (20, 10), 150)
+        read_labels(tmp_path / "labels.png", Frame((20, 10)), 150)
     with pytest.raises(SourceError, match="class 7, above the last class 5"):
-        read_labels(tmp_path / "labels.png", (10, 20), 5)
+        read_labels(tmp_path / "labels.png", Frame((10, 20)), 5)
     with pytest.raises(SourceError, match="missing"):
-        read_labels(tmp_path / "none.png", (10, 20), 5)
+        read_labels(tmp_path / "none.png", Frame((10, 20)), 5)
 
 
 def test_labels_are_never_mixed_by_resizing(rng):

@@ -1,4 +1,4 @@
-"""Where photographs come from. Each source is one file, imported when it is used."""
+"""Sources of photographs. Each is one file, imported when it is used."""
 
 from importlib import import_module
 
@@ -21,7 +21,7 @@ SOURCES = {
 
 
 def get(name: str) -> Source:
-    """The source called `name`. Raises SettingsError that lists the sources there are."""
+    """The source called `name`. Raises SettingsError that lists the known sources."""
     if name not in SOURCES:
         raise SettingsError(f"data.sources: no source {name!r}; there are {', '.join(sorted(SOURCES))}")
     module, _, attribute = SOURCES[name].partition(":")

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from retouch.errors import SourceError
-from retouch.sources.base import Archive, Photo, Source, Split
+from retouch.sources.base import Archive, Photo, Source, Split, raise_problems
+from retouch.storage.listing import is_hidden
 
 FOLDER = "ADEChallengeData2016"
 SPLITS: dict[str, Split] = {"training": "train", "validation": "test"}  # Sg-MMH §3.2 tests on the validation set
@@ -30,20 +31,27 @@ class Ade20k(Source):
     )
 
     def photos(self, root: Path) -> Iterator[Photo]:
-        """Photographs by id; every one has its label map, or SourceError names the one that has not."""
-        found, scenes = False, _scenes(root / FOLDER / "sceneCategories.txt")
-        for folder, split in SPLITS.items():
-            for image in sorted((root / FOLDER / "images" / folder).glob("*.jpg")):
-                labels = root / FOLDER / "annotations" / folder / f"{image.stem}.png"
-                if not labels.is_file():
-                    raise SourceError(f"{image} has no label map {labels}: restore it or remove the photograph")
-                found = True
-                yield Photo(image.stem, self.name, image.stem, split, image, labels=labels, scene=scenes.get(image.stem))
-        if not found:
+        """Photographs by id. Raises SourceError that names those without a label map."""
+        scenes = _scene_types(root / FOLDER / "sceneCategories.txt")
+        images = [
+            (image, split)
+            for folder, split in SPLITS.items()
+            for image in sorted((root / FOLDER / "images" / folder).glob("*.jpg"))
+            if not is_hidden(image.name)
+        ]
+        if not images:
             raise SourceError(f"no photographs in {root}: source {self.name} expects {self.layout} there")
+        problems = []
+        for image, split in images:
+            labels = root / FOLDER / "annotations" / image.parent.name / f"{image.stem}.png"
+            if labels.is_file():
+                yield Photo(image.stem, self.name, image.stem, split, image, labels=labels, scene=scenes.get(image.stem))
+            else:
+                problems.append(f"{image} has no label map {labels}: restore it or remove the photograph")
+        raise_problems(problems)
 
 
-def _scenes(path: Path) -> dict[str, str]:
-    """Scene types by photograph, where the release's list of them is there."""
+def _scene_types(path: Path) -> dict[str, str]:
+    """Scene types by photograph; empty without the release's list of them."""
     lines = path.read_text().splitlines() if path.is_file() else []
     return dict(line.split(maxsplit=1) for line in lines if len(line.split()) == 2)

@@ -1,4 +1,4 @@
-"""What a source says of the objects in one photograph, before it is drawn as a label map; small, and fit to be pickled."""
+"""The objects of one photograph as a source describes them, before they are drawn as a label map; small, can be pickled."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +10,8 @@ import numpy as np
 class Shape:
     """One object, or one crowd of them.
 
-    `category` numbers categories.CATEGORIES, `area` is in px². `polygons` are N×2 float32 (x, y) in px, (0, 0) being the
-    picture's corner, or else `runs` are COCO's run lengths: background and object in turn, down the columns.
+    `category` is an index into vocabulary.OBJECTS, `area` is in px². `polygons` are N×2 float32 (x, y) in px, where (0, 0) is
+    the picture's corner; or else `runs` are COCO's run lengths: background and object in turn, down the columns.
     """
 
     category: int
@@ -25,19 +25,19 @@ class Shape:
 class Annotation:
     """Objects in a photograph: a label map in a file, shapes drawn over it, or both.
 
-    A pixel of the file `map` with value v is of category `numbers`[v]; `size` is the (height, width) the shapes are for,
-    and `named` the file that holds them, for errors.
+    A pixel of the file `map` with value v is of category `numbers`[v]; `size` is the (height, width) that the shapes are for,
+    and `file` the file that holds them, for errors.
     """
 
     map: Path | None = None
     numbers: tuple[int, ...] = ()
     shapes: tuple[Shape, ...] = ()
     size: tuple[int, int] | None = None
-    named: Path | None = None
+    file: Path | None = None
 
 
 def run_lengths(text: str) -> np.ndarray:
-    """COCO's compressed run lengths as numbers: 5 bits a character, from the 3rd on differences to the last but one.
+    """COCO's compressed run lengths as numbers: 5 bits a character; from the 4th on, differences to the last but one.
 
     Raises ValueError when the text ends within a number.
     """

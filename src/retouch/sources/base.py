@@ -1,28 +1,30 @@
-"""What a source of photographs is: it fetches a raw snapshot, and lists the photographs in it."""
+"""The interface of a source: it fetches a raw snapshot, and lists the photographs in it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from retouch.errors import SourceError
 from retouch.settings import DataSettings
 from retouch.sources.annotation import Annotation
-from retouch.storage.items import Archive
+from retouch.storage.listing import Archive
 
-__all__ = ["Archive", "Photo", "Source", "Split"]
+__all__ = ["Archive", "Photo", "Source", "Split", "raise_problems"]
 
 Split = Literal["train", "test"]
+NAMED_PROBLEMS = 20  # in one error; the rest are counted
 
 
 @dataclass(frozen=True)
 class Photo:
     """One photograph of a snapshot, and what its source gives with it.
 
-    `photo` names the photograph it stands on (splits are by it), `scene` is the scene type, `group` what reports
-    tell apart in one source (a sub-dataset, an effect). Maps are of the picture's size: `labels` ADE20K classes, `parts` LIP
-    body parts, `matte` the people's alpha, `objects` the objects' categories, `people` non-zero where a person is. A pair
-    has its answer in `target`, and in `mask` what was changed (alpha).
+    `photo` names the original photograph, by which splits are made; `scene` is the scene type; `group` is a part of the source
+    that reports list separately (a sub-dataset, an effect). Maps have the picture's size: `labels` ADE20K classes, `parts` LIP
+    body parts, `matte` the people's alpha, `objects` the objects' categories, `people` non-zero where a person is. A pair has
+    its target in `target`, and in `mask` the alpha of what was changed.
     """
 
     id: str
@@ -42,11 +44,11 @@ class Photo:
 
 
 class Source(ABC):
-    """A place photographs come from, in its official layout.
+    """A data set of photographs in its official layout.
 
-    `folders` are what belongs to it below data.location ("" = everything there), `archives` its official ones; `needs`
-    are the folders and files that cannot be absent (patterns; "A or B" where either will do), `of_people` says that there
-    are people in all its photographs, to be matted where it gives no mask of them.
+    `folders` belong to it below data.location ("" = everything there), `archives` are its official ones; `needs` are the
+    folders and files that must be there (patterns; "A or B" where either will do); `of_people` says that all its photographs
+    show people, who are matted if it has no mask of them.
     """
 
     name: ClassVar[str]
@@ -59,11 +61,19 @@ class Source(ABC):
     of_people: ClassVar[bool] = False
 
     def fetch(self, settings: DataSettings, seed: int, into: Path) -> None:
-        """Bring the raw snapshot into the folder `into`, incrementally. Raises SourceError when there is nothing to bring."""
-        from retouch.storage import Wanted, bring
+        """Fetch the raw snapshot to the folder `into`, incrementally. Raises SourceError when there is nothing to fetch."""
+        from retouch.storage import SourceLayout, fetch_source
 
-        bring(settings.location, settings.endpoint, Wanted(self.name, self.layout, self.folders, self.archives), into)
+        layout = SourceLayout(self.name, self.layout, self.folders, self.archives)
+        fetch_source(settings.location, settings.endpoint, layout, into)
 
     @abstractmethod
     def photos(self, root: Path) -> Iterator[Photo]:
-        """List the photographs of the snapshot `root`, by id. Raises SourceError where a file of the layout is missing."""
+        """List the photographs of the snapshot `root`, by id. Raises SourceError that names the missing files of the layout."""
+
+
+def raise_problems(problems: Sequence[str]) -> None:
+    """Raise one SourceError that names all problems; do nothing if there are none."""
+    if problems:
+        more = len(problems) - NAMED_PROBLEMS
+        raise SourceError("; ".join(problems[:NAMED_PROBLEMS]) + (f"; and {more} more" if more > 0 else ""))

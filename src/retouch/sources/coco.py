@@ -9,7 +9,7 @@ import numpy as np
 
 from retouch.errors import SourceError
 from retouch.sources.annotation import Annotation, Shape, run_lengths
-from retouch.sources.base import Archive, Photo, Source, Split
+from retouch.sources.base import Archive, Photo, Source, Split, raise_problems
 from retouch.vocabulary import COCO_STUFF, THINGS
 
 FOLDER = "coco"
@@ -20,7 +20,7 @@ _IMAGES = "http://images.cocodataset.org"
 
 
 class Coco(Source):
-    """Everyday scenes with their objects: the crowds lie under the objects, smaller objects over larger, all over the stuff."""
+    """Everyday scenes with objects: crowds are drawn below other objects, large objects below small ones, stuff below all."""
 
     name: ClassVar[str] = "coco"
     layout: ClassVar[str] = (
@@ -42,38 +42,41 @@ class Coco(Source):
     )
 
     def photos(self, root: Path) -> Iterator[Photo]:
-        """Photographs by number; either split may be absent, but not a file of a split that is there."""
+        """Photographs by number; either split may be absent. Raises SourceError that names the files missing in the other."""
         home = root / FOLDER
-        there = [folder for folder in SPLITS if (home / folder).is_dir()]
-        if not there:
+        folders = [folder for folder in SPLITS if (home / folder).is_dir()]
+        if not folders:
             raise SourceError(f"no photographs in {root}: source {self.name} expects {self.layout} there")
-        for folder in there:
+        problems = []
+        for folder in folders:
             path = home / "annotations" / f"instances_{folder}.json"
             images, shapes = _read(path)
             stuff = home / STUFF / folder
             for number, name, size in sorted(images):
                 image, map_ = home / folder / name, stuff / f"{Path(name).stem}.png" if stuff.is_dir() else None
-                for file in (image, map_):
-                    if file and not file.is_file():
-                        raise SourceError(f"{path} lists {name} but {file} is missing: restore it or take {name} off the list")
+                missing = [file for file in (image, map_) if file and not file.is_file()]
+                if missing:
+                    problems.append(f"{path} lists {name} but {missing[0]} is missing: restore it or take {name} off the list")
+                    continue
                 numbers = STUFF_NUMBERS if map_ else ()
-                found = Annotation(map_, numbers, _ordered(shapes.pop(number, [])), size, path)
+                objects = Annotation(map_, numbers, _in_drawing_order(shapes.pop(number, [])), size, path)
                 identity = f"{folder}/{Path(name).stem}"
-                yield Photo(identity, self.name, identity, SPLITS[folder], image, objects=found)
+                yield Photo(identity, self.name, identity, SPLITS[folder], image, objects=objects)
+        raise_problems(problems)
 
 
 _Image = tuple[int, str, tuple[int, int]]  # number, file, (height, width)
 
 
-def _ordered(shapes: list[tuple[int, Shape]]) -> tuple[Shape, ...]:
-    """In the order they are drawn in: crowds, then objects from the largest down."""
+def _in_drawing_order(shapes: list[tuple[int, Shape]]) -> tuple[Shape, ...]:
+    """The order they are drawn in: crowds, then objects from the largest down."""
     return tuple(shape for number, shape in sorted(shapes, key=lambda item: (not item[1].crowd, -item[1].area, item[0])))
 
 
 def _read(path: Path) -> tuple[list[_Image], dict[int, list[tuple[int, Shape]]]]:
-    """The pictures a file of instances lists, and shapes with their numbers by picture.
+    """The pictures that a file of instances lists, and their shapes with their numbers, by picture.
 
-    Each annotation becomes arrays as soon as it is parsed: as lists of floats all of them would take 2.5 times the memory.
+    Each annotation becomes arrays as soon as it is parsed: lists of floats would take 2.5 times the memory.
     """
     try:
         with path.open() as file:
@@ -85,7 +88,7 @@ def _read(path: Path) -> tuple[list[_Image], dict[int, list[tuple[int, Shape]]]]
     except FileNotFoundError:
         raise SourceError(f"{path} is missing: unpack annotations_trainval2017.zip there") from None
     except (ValueError, KeyError, TypeError) as error:
-        raise SourceError(f"{path} is no COCO file of instances ({error}): restore it") from None
+        raise SourceError(f"{path} is not a COCO file of instances ({error}): restore it") from None
 
 
 def _compact(part: dict[str, Any]) -> Any:
@@ -96,12 +99,12 @@ def _compact(part: dict[str, Any]) -> Any:
         return int(part["id"]), str(part["file_name"]), (int(part["height"]), int(part["width"]))
     if "segmentation" not in part:
         return part
-    category, outline = int(part["category_id"]), part["segmentation"]
+    category, segmentation = int(part["category_id"]), part["segmentation"]
     if category not in THINGS:
         raise ValueError(f"annotation {part['id']} is of category {category}, above COCO's last")
-    if isinstance(outline, np.ndarray):
-        shape = Shape(category, float(part["area"]), bool(part.get("iscrowd")), runs=outline)
+    if isinstance(segmentation, np.ndarray):
+        shape = Shape(category, float(part["area"]), bool(part.get("iscrowd")), runs=segmentation)
     else:
-        polygons = tuple(np.array(polygon, np.float32).reshape(-1, 2) for polygon in outline)
+        polygons = tuple(np.array(polygon, np.float32).reshape(-1, 2) for polygon in segmentation)
         shape = Shape(category, float(part["area"]), bool(part.get("iscrowd")), polygons)
     return int(part["image_id"]), int(part["id"]), shape

@@ -1,4 +1,4 @@
-"""`retouch download`: raw photographs → data/, and the snapshot they make → data.dvc."""
+"""`retouch download`: raw photographs → data/, and their snapshot → data.dvc."""
 
 import shutil
 import subprocess
@@ -15,7 +15,7 @@ from retouch.sources import get
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A state of data/: its hash in data.dvc, whether it differs from the one before, photographs by source."""
+    """A state of data/: its hash in data.dvc, whether it differs from the previous one, number of photographs by source."""
 
     md5: str
     changed: bool
@@ -23,13 +23,13 @@ class Snapshot:
 
 
 def download(settings: Settings, root: Path = Path("data")) -> Snapshot:
-    """Fetch every source of data.sources into `root`/NAME and note the snapshot in `root`.dvc.
+    """Fetch every source of data.sources into `root`/NAME and record the snapshot in `root`.dvc.
 
-    Incremental and repeatable: killed, it continues; with nothing new upstream the snapshot stays the same.
-    Raises SourceError when a source cannot be read or this is no DVC repository.
+    Incremental: a killed download continues, and with nothing new upstream the snapshot stays the same.
+    Raises SourceError when a source cannot be read or this is not a DVC repository.
     """
     if not Path(".dvc").is_dir():
-        raise SourceError(f"{Path.cwd()} is no DVC repository: run retouch in the project's folder")
+        raise SourceError(f"{Path.cwd()} is not a DVC repository: run retouch in the project's folder")
     root.mkdir(exist_ok=True)
     counts = {}
     for name in settings.data.sources:
@@ -39,21 +39,21 @@ def download(settings: Settings, root: Path = Path("data")) -> Snapshot:
     for folder in root.iterdir():
         if folder.name not in settings.data.sources:
             shutil.rmtree(folder) if folder.is_dir() else folder.unlink()
-    note = root.with_suffix(".dvc")
-    before = _md5(note)
-    done = subprocess.run(
+    pointer = root.with_suffix(".dvc")
+    before = _md5(pointer)
+    process = subprocess.run(
         [sys.executable, "-m", "dvc", "--wait-for-lock", "add", "--quiet", str(root)],
         check=False,
         capture_output=True,
         text=True,
     )
-    if done.returncode:
-        raise SourceError(f"`dvc add {root}` failed: {' '.join(done.stderr.split())}")
-    after = _md5(note)
+    if process.returncode:
+        raise SourceError(f"`dvc add {root}` failed: {' '.join(process.stderr.split())}")
+    after = _md5(pointer)
     return Snapshot(after or "", after != before, counts)
 
 
-def _md5(note: Path) -> str | None:
-    if not note.is_file():
+def _md5(pointer: Path) -> str | None:
+    if not pointer.is_file():
         return None
-    return str(yaml.safe_load(note.read_text())["outs"][0].get("md5"))
+    return str(yaml.safe_load(pointer.read_text())["outs"][0].get("md5"))

@@ -1,4 +1,4 @@
-"""Any folder of plain photographs, without labels: the scene parser gives them theirs."""
+"""Any folder of plain photographs without labels; the scene parser labels them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,13 +7,14 @@ from typing import ClassVar
 from retouch.errors import SourceError
 from retouch.sources.base import Photo, Source
 from retouch.sources.splits import by_name
+from retouch.storage.listing import is_hidden
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
 TEST_SHARE = 0.1
 
 
 class Folder(Source):
-    """Photographs found at any depth; a tenth of them, by the hash of their path, is for testing."""
+    """Photographs at any depth; a tenth of them, by the hash of their path, is for testing."""
 
     name: ClassVar[str] = "folder"
     layout: ClassVar[str] = "photographs (jpg, png, webp, tif, bmp) at any depth"
@@ -32,5 +33,10 @@ class Folder(Source):
 
 
 def pictures(folder: Path) -> list[Path]:
-    """The pictures below `folder` at any depth, sorted; none where it is no folder."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    """The pictures below `folder` at any depth, sorted, without hidden ones; none if it is not a folder."""
+    return sorted(path for path in folder.rglob("*") if is_picture(path, folder) and path.is_file())
+
+
+def is_picture(path: Path, folder: Path) -> bool:
+    """Whether a file below `folder` is named as a picture and is not hidden, as macOS's `._a.jpg` are."""
+    return path.suffix.lower() in SUFFIXES and not is_hidden(path.relative_to(folder).as_posix())

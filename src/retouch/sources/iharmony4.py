@@ -1,11 +1,11 @@
-"""iHarmony4 (Cong et al. 2020), as released: composites with their masks and real photographs, in four sub-datasets."""
+"""iHarmony4 (Cong et al. 2020), as released: composites with masks and original photographs, in four sub-datasets."""
 
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
 from retouch.errors import SourceError
-from retouch.sources.base import Photo, Source, Split
+from retouch.sources.base import Photo, Source, Split, raise_problems
 
 FOLDER = "iHarmony4"
 SUBSETS = ("HAdobe5k", "HCOCO", "HFlickr", "Hday2night")
@@ -14,9 +14,9 @@ SPLITS: tuple[Split, ...] = ("train", "test")
 
 
 class IHarmony4(Source):
-    """Composites to be mended: the photograph's image is the composite, its target the real picture, with the mask between.
+    """Composites: `image` is the composite, `target` the original photograph, `mask` where they differ.
 
-    A real picture `a.jpg` has masks `a_b.png` and composites `a_b_c.jpg`; splits are the authors', by real picture.
+    An original `a.jpg` has masks `a_b.png` and composites `a_b_c.jpg`; splits are the authors', by original photograph.
     """
 
     name: ClassVar[str] = "iharmony4"
@@ -33,25 +33,31 @@ class IHarmony4(Source):
     )
 
     def photos(self, root: Path) -> Iterator[Photo]:
-        """Composites by sub-dataset and list; one without its files raises SourceError with its name."""
-        found = False
+        """Composites by sub-dataset and list. Raises SourceError that names those without their files."""
+        is_empty = True
+        problems: list[str] = []
         for subset in SUBSETS:
             folder = root / FOLDER / subset
             if not folder.is_dir():
                 continue
-            there = {kind: _names(folder / kind) for kind in KINDS}
+            names = {kind: _names(folder / kind) for kind in KINDS}
             split_of: dict[str, Split] = {}
             for split in SPLITS:
                 path, composites = _listed(root / FOLDER, subset, split)
                 for composite in composites:
-                    photo = _photo(self.name, folder, composite, split, path, there)
-                    if split_of.setdefault(photo.photo, split) != split:
-                        raise SourceError(
+                    is_empty = False
+                    if problem := _problem(folder, composite, names):
+                        problems.append(f"{path} lists {composite}{problem}")
+                        continue
+                    photo = _photo(self.name, folder, composite, split)
+                    if split_of.setdefault(photo.photo, split) == split:
+                        yield photo
+                    else:
+                        problems.append(
                             f"{path} lists {composite}, but {photo.target} is in the other split too: take it off one list"
                         )
-                    found = True
-                    yield photo
-        if not found:
+        raise_problems(problems)
+        if is_empty:
             raise SourceError(f"no photographs in {root}: source {self.name} expects {self.layout} there")
 
 
@@ -75,15 +81,21 @@ def _listed(root: Path, subset: str, split: Split) -> tuple[Path, list[str]]:
     return path, sorted(line.rpartition("/")[2] for line in lines)
 
 
-def _photo(source: str, folder: Path, composite: str, split: Split, path: Path, there: dict[str, frozenset[str]]) -> Photo:
-    stem = Path(composite).stem
-    masked, real = stem.rpartition("_")[0], stem.rpartition("_")[0].rpartition("_")[0]
-    if not real:
-        raise SourceError(f"{path} lists {composite}, which is no name like a_b_c.jpg: take it off the list")
-    files = {"composite_images": composite, "masks": f"{masked}.png", "real_images": f"{real}.jpg"}
-    for kind, name in files.items():
-        if name not in there[kind]:
-            raise SourceError(f"{path} lists {composite} but {folder / kind / name} is missing: restore it or the list")
-    image, mask, target = (folder / kind / name for kind, name in files.items())
+def _files(composite: str) -> dict[str, str]:
+    """The file names of a composite a_b_c.jpg, its mask a_b.png and its original a.jpg, by kind."""
+    masked = Path(composite).stem.rpartition("_")[0]
+    return {"composite_images": composite, "masks": f"{masked}.png", "real_images": f"{masked.rpartition('_')[0]}.jpg"}
+
+
+def _problem(folder: Path, composite: str, names: dict[str, frozenset[str]]) -> str | None:
+    """Why a composite of a list cannot be used; `names` are the files of each kind."""
+    if Path(composite).stem.count("_") < 2:
+        return ", which is not a name like a_b_c.jpg: take it off the list"
+    missing = [folder / kind / name for kind, name in _files(composite).items() if name not in names[kind]]
+    return f" but {missing[0]} is missing: restore it or the list" if missing else None
+
+
+def _photo(source: str, folder: Path, composite: str, split: Split) -> Photo:
+    image, mask, target = (folder / kind / name for kind, name in _files(composite).items())
     group = folder.name
-    return Photo(f"{group}/{stem}", source, f"{group}/{real}", split, image, target=target, mask=mask, group=group)
+    return Photo(f"{group}/{image.stem}", source, f"{group}/{target.stem}", split, image, target=target, mask=mask, group=group)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from retouch.errors import SourceError
-from retouch.sources.base import Photo, Source, Split
+from retouch.sources.base import Photo, Source, Split, raise_problems
 
 FOLDER = "LIP"
 SPLITS: dict[str, Split] = {"train": "train", "val": "test"}  # Sg-MMH §3.2 tests on the validation set
@@ -29,15 +29,18 @@ class Lip(Source):
     )
 
     def photos(self, root: Path) -> Iterator[Photo]:
-        """Photographs in the lists' order; one without its files raises SourceError with its name."""
+        """Photographs by list and name. Raises SourceError that names those without their files."""
         lists = {split: root / FOLDER / f"{split}_id.txt" for split in SPLITS}
         if not any(path.is_file() for path in lists.values()):
             raise SourceError(f"no photographs in {root}: source {self.name} expects {self.layout} there")
+        problems = []
         for folder, path in lists.items():
             for stem in sorted(path.read_text().split()) if path.is_file() else []:
                 image = root / FOLDER / "TrainVal_images" / f"{folder}_images" / f"{stem}.jpg"
                 parts = root / FOLDER / "TrainVal_parsing_annotations" / f"{folder}_segmentations" / f"{stem}.png"
-                for file in (image, parts):
-                    if not file.is_file():
-                        raise SourceError(f"{path} lists {stem} but {file} is missing: restore it or take {stem} off the list")
-                yield Photo(f"{folder}_{stem}", self.name, f"{folder}_{stem}", SPLITS[folder], image, parts=parts)
+                missing = [file for file in (image, parts) if not file.is_file()]
+                if missing:
+                    problems.append(f"{path} lists {stem} but {missing[0]} is missing: restore it or take {stem} off the list")
+                else:
+                    yield Photo(f"{folder}_{stem}", self.name, f"{folder}_{stem}", SPLITS[folder], image, parts=parts)
+        raise_problems(problems)

@@ -1,4 +1,4 @@
-"""Photographs with a few labelled objects (Lalonde & Efros 2007): colours go from one object to another of its category."""
+"""Photographs with a few labelled objects (Lalonde & Efros 2007), for colour transfer within a category."""
 
 import json
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from retouch.errors import SourceError
 from retouch.sources.annotation import Annotation
-from retouch.sources.base import Photo, Source
+from retouch.sources.base import Photo, Source, raise_problems
 from retouch.sources.folder import pictures
 from retouch.sources.splits import by_name
 from retouch.vocabulary import number_of
@@ -17,7 +17,7 @@ TEST_SHARE = 0.1
 
 
 class Objects(Source):
-    """Photographs, maps of their objects, and classes.json with the names of the maps' numbers, 0 = unlabelled."""
+    """Photographs, maps of their objects, and classes.json, which names the maps' numbers (0 = unlabelled)."""
 
     name: ClassVar[str] = "objects"
     layout: ClassVar[str] = f"{FOLDER}/images/NAME.jpg, {FOLDER}/labels/NAME.png, {FOLDER}/classes.json"
@@ -27,17 +27,20 @@ class Objects(Source):
     needs: ClassVar[tuple[str, ...]] = (f"{FOLDER}/images", f"{FOLDER}/labels", f"{FOLDER}/classes.json")
 
     def photos(self, root: Path) -> Iterator[Photo]:
-        """Photographs by name; every one has its map, or SourceError names the one that has not."""
+        """Photographs by name. Raises SourceError that names those without a label map."""
         images = pictures(root / FOLDER / "images")
         if not images:
             raise SourceError(f"no photographs in {root}: source {self.name} expects {self.layout} there")
         numbers = _numbers(root / FOLDER / "classes.json")
+        problems = []
         for image in images:
             labels = root / FOLDER / "labels" / f"{image.stem}.png"
-            if not labels.is_file():
-                raise SourceError(f"{image} has no label map {labels}: restore it or remove the photograph")
-            split = by_name(image.stem, TEST_SHARE)
-            yield Photo(image.stem, self.name, image.stem, split, image, objects=Annotation(labels, numbers))
+            if labels.is_file():
+                split = by_name(image.stem, TEST_SHARE)
+                yield Photo(image.stem, self.name, image.stem, split, image, objects=Annotation(labels, numbers))
+            else:
+                problems.append(f"{image} has no label map {labels}: restore it or remove the photograph")
+        raise_problems(problems)
 
 
 def _numbers(path: Path) -> tuple[int, ...]:
@@ -49,4 +52,4 @@ def _numbers(path: Path) -> tuple[int, ...]:
     except SourceError as error:
         raise SourceError(f"{path}: {error}") from None
     except (ValueError, KeyError, TypeError):
-        raise SourceError(f'{path} is not {{"classes": ["unlabelled", NAME, …]}}: mend or restore it') from None
+        raise SourceError(f'{path} is not {{"classes": ["unlabelled", NAME, …]}}: fix or restore it') from None

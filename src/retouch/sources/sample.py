@@ -1,4 +1,4 @@
-"""The sample as a source: draws what is missing into the snapshot, and lists it."""
+"""The sample: scenes drawn by this project, as a source. Fetching draws those that are missing in the snapshot."""
 
 import csv
 import hashlib
@@ -18,14 +18,14 @@ from retouch.files import atomic_file, write_json
 from retouch.images import encode
 from retouch.settings import DataSettings
 from retouch.sources.base import Photo, Source, Split
-from retouch.sources.disk import prune
+from retouch.storage.disk import prune
 
 MAPS = {"image": "images", "labels": "labels", "parts": "parts", "matte": "mattes"}
 PROCESSES = 2
 
 
 class Sample(Source):
-    """Scenes drawn by this project: daylight, one light a picture, full ground truth."""
+    """Drawn daylight scenes with one light each and full ground truth."""
 
     name: ClassVar[str] = "sample"
     layout: ClassVar[str] = "{images,labels,parts,mattes}/{train,test}/*.png and scenes.csv"
@@ -33,24 +33,24 @@ class Sample(Source):
     size: ClassVar[str] = "as many as data.sample asks for, about 50 KB each at 128 px"
 
     def fetch(self, settings: DataSettings, seed: int, into: Path) -> None:
-        """Draw the scenes that are not there yet. Another size, seed or drawing code draws all anew."""
+        """Draw the missing scenes; all of them after a change of size, seed or drawing code."""
         sample = settings.sample
         version = {"code": _code_digest(), "seed": seed, "size": sample.size}
-        note = into / "version.json"
-        if not note.is_file() or json.loads(note.read_text()) != version:
+        version_file = into / "version.json"
+        if not version_file.is_file() or json.loads(version_file.read_text()) != version:
             prune(into, keep=set())
-            write_json(note, version)
+            write_json(version_file, version)
         names = [("train", index) for index in range(sample.train)] + [("test", index) for index in range(sample.test)]
-        wanted = {name: _files(into, *name) for name in names}
-        keep = {path for files in wanted.values() for path in files.values()}
-        prune(into, keep | {note, into / "scenes.csv"})
-        missing = [name for name, files in wanted.items() if not all(path.is_file() for path in files.values())]
-        paint = partial(draw_scene, into=into, seed=seed, size=sample.size)
+        scenes = {name: _files(into, *name) for name in names}
+        keep = {path for files in scenes.values() for path in files.values()}
+        prune(into, keep | {version_file, into / "scenes.csv"})
+        missing = [name for name, files in scenes.items() if not all(path.is_file() for path in files.values())]
+        draw = partial(draw_scene, into=into, seed=seed, size=sample.size)
         if missing:
             with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
-                for _ in track(pool.map(paint, missing, chunksize=4), "sample: drawing scenes", total=len(missing)):
+                for _ in track(pool.map(draw, missing, chunksize=4), "sample: drawing scenes", total=len(missing)):
                     pass
-        _write_table(into, [json.loads(files["truth"].read_text()) for files in wanted.values()])
+        _write_table(into, [json.loads(files["truth"].read_text()) for files in scenes.values()])
 
     def photos(self, root: Path) -> Iterator[Photo]:
         """The scenes of scenes.csv, train before test."""

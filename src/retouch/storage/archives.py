@@ -1,4 +1,4 @@
-"""Official archives → a source's data folder. Each is kept only until it is unpacked; what it held is journalled."""
+"""Official archives → a source's data folder. An archive is deleted once it is unpacked; its files stand in the log."""
 
 import shutil
 import threading
@@ -6,79 +6,76 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from retouch.errors import SourceError
-from retouch.sources.disk import prune
-from retouch.storage.items import Archive, Item
-from retouch.storage.journal import Entry, Journal, measure
-from retouch.storage.progress import Bar
-from retouch.storage.remote import Remote, discard
-from retouch.storage.transfer import place, transfer
+from retouch.storage.disk import prune
+from retouch.storage.fetching import fetch_items, move_file
+from retouch.storage.listing import Archive, Item
+from retouch.storage.location import Location, discard
+from retouch.storage.progress import ProgressBar
+from retouch.storage.transfer_log import FileRecord, TransferLog, size_and_time
 from retouch.storage.unpack import unpack
 
 
-def bring_archives(remote: Remote, archives: Sequence[Archive], into: Path, journal: Journal, partials: Path) -> int:
-    """Bring and unpack the archives that changed or whose files are no longer as they were; returns their number.
+def fetch_archives(location: Location, archives: Sequence[Archive], into: Path, log: TransferLog, partials: Path) -> int:
+    """Fetch and unpack the archives that changed or whose files are no longer in place; returns their number.
 
     Files below `into` that come from no archive are deleted.
     """
-    items = {archive: remote.archive(archive) for archive in archives}
-    kept = {_tag(item) for item in items.values() if _is_unpacked(item, into, journal)}
-    prune(into, {into / path for path, entry in journal.entries.items() if entry.tag in kept})
-    stale = [item for item in items.values() if _tag(item) not in kept]
+    items = {archive: location.archive(archive) for archive in archives}
+    current = {_tag(item) for item in items.values() if _is_unpacked(item, into, log)}
+    prune(into, {into / path for path, record in log.records.items() if record.tag in current})
+    stale = [item for item in items.values() if _tag(item) not in current]
     folders = {item.address: f"{archive.into}/" if archive.into else "" for archive, item in items.items()}
     tags = {item.address: _tag(item) for item in items.values()}
     merging = threading.Lock()
 
     def deliver(item: Item, partial: Path, checksum: str) -> None:
-        bar.say(f"{into.name}: unpacking {item.path}")
+        bar.describe(f"{into.name}: unpacking {item.path}")
         tree = partials / f"{partial.name}.tree"
         try:
-            sums = unpack(partial, tree, remote.show(item))
+            checksums = unpack(partial, tree, location.display_name(item))
         except SourceError:
             discard(partial)
             raise
-        prefix = folders[item.address]
+        prefix, tag = folders[item.address], _tag(item)
         with merging:
-            tags[item.address] = _tag(item)  # another one, if the archive changed on the way
-            merge(tree, into / prefix)
-            journal.add([_entry(into, f"{prefix}{path}", _tag(item), found) for path, found in sums.items()])
-            journal.add([Entry(_mark(item), _tag(item), 0, 0, checksum)])  # last: now it is complete
+            tags[item.address] = tag  # a new one if the archive changed on the way
+            _merge(tree, into / prefix)
+            paths = {f"{prefix}{path}": value for path, value in checksums.items()}
+            log.extend([FileRecord(path, tag, *size_and_time(into / path), value) for path, value in paths.items()])
+            log.extend([FileRecord(_completion_mark(item), tag, 0, 0, checksum)])  # last, as the archive is complete only now
 
     sizes = [item.size for item in stale]
     known = [size for size in sizes if size is not None]
-    with Bar(into.name, len(stale), sum(known) if len(known) == len(sizes) else None) as bar:
-        transfer(remote, stale, partials, deliver, bar)
-    journal.keep(path for path, entry in journal.entries.items() if entry.tag in set(tags.values()))
+    with ProgressBar(into.name, len(stale), sum(known) if len(known) == len(sizes) else None) as bar:
+        fetch_items(location, stale, partials, deliver, bar)
+    log.retain(path for path, record in log.records.items() if record.tag in set(tags.values()))
     return len(stale)
 
 
-def merge(tree: Path, target: Path) -> None:
+def _merge(tree: Path, target: Path) -> None:
     """Move a folder's files to `target`: in one step where nothing is there, else file by file."""
     if tree.is_dir() and target.is_dir():
         for child in sorted(tree.iterdir()):
-            merge(child, target / child.name)
+            _merge(child, target / child.name)
         tree.rmdir()
     elif tree.is_dir():
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(tree, target)
     else:
-        place(tree, target)
+        move_file(tree, target)
 
 
-def _mark(item: Item) -> str:
-    return f"{item.path}/"  # no file's path ends so
+def _completion_mark(item: Item) -> str:
+    return f"{item.path}/"  # no file's path ends with /
 
 
 def _tag(item: Item) -> str | None:
     return f"{item.path} {item.tag}" if item.tag else None
 
 
-def _entry(into: Path, path: str, tag: str | None, checksum: str) -> Entry:
-    return Entry(path, tag, *measure(into / path), checksum)
-
-
-def _is_unpacked(item: Item, into: Path, journal: Journal) -> bool:
-    tag, mark = _tag(item), journal.entries.get(_mark(item))
+def _is_unpacked(item: Item, into: Path, log: TransferLog) -> bool:
+    tag, mark = _tag(item), log.records.get(_completion_mark(item))
     if tag is None or mark is None or mark.tag != tag:
         return False
-    paths = [path for path, entry in journal.entries.items() if entry.tag == tag and path != _mark(item)]
-    return all(journal.intact(path, tag, into / path) for path in paths)
+    paths = [path for path, record in log.records.items() if record.tag == tag and path != _completion_mark(item)]
+    return all(log.is_current(path, tag, into / path) for path in paths)

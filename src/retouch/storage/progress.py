@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 
-class Bar:
-    """A bar on stderr while a terminal is there; `size` in bytes, None where it is not known."""
+class ProgressBar:
+    """A bar on stderr, shown only in a terminal; `size` in bytes, None where it is not known."""
 
     def __init__(self, title: str, files: int, size: int | None) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(binary_units=True), TransferSpeedColumn(),
@@ -17,22 +17,22 @@ class Bar:
         self._task = self._progress.add_task(title, total=size, files=0, all=files)
         self._files = 0
 
-    def __enter__(self) -> "Bar":
+    def __enter__(self) -> "ProgressBar":
         self._progress.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._progress.stop()
 
-    def advance(self, count: int) -> None:
-        """Bytes came; negative: were thrown away."""
+    def add_bytes(self, count: int) -> None:
+        """Count bytes that arrived; a negative number takes back bytes that were discarded."""
         self._progress.advance(self._task, count)
 
-    def done(self) -> None:
-        """A file is in place."""
+    def add_file(self) -> None:
+        """Count a file that is in place."""
         self._files += 1
         self._progress.update(self._task, files=self._files)
 
-    def say(self, title: str) -> None:
-        """What is being done now."""
+    def describe(self, title: str) -> None:
+        """Show what is being done now."""
         self._progress.update(self._task, description=title)

@@ -1,4 +1,4 @@
-"""S3 and what speaks its language: parallel ranged reads, each part of a large object noted when it is on disk."""
+"""S3 and compatible services: parallel ranged reads; each part of a large object is noted once it is on disk."""
 
 import json
 import os
@@ -16,17 +16,17 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from retouch.errors import SourceError
-from retouch.storage.items import Item, below, parse_sums, redact, safe_path
-from retouch.storage.remote import Advance, ChangedError, Patience, Remote, TransientError, discard, notes
+from retouch.storage.listing import SUMS, Item, is_below, is_hidden, parse_sums, redact, safe_path
+from retouch.storage.location import AddBytes, ChangedError, Location, discard, notes_of
+from retouch.storage.retries import Retries, TransientError
 from retouch.storage.s3_errors import explain
 
 T = TypeVar("T")
 PART = 8 << 20  # bytes of one ranged read
-BLOCK = 64 << 10  # bytes taken from the connection at once; a cut loses no more
-SUMS = "SHA256SUMS"
+BLOCK = 64 << 10  # bytes read from the connection at once; a cut loses no more
 
 
-class S3(Remote):
+class S3Location(Location):
     """`s3://bucket/prefix`, with credentials from boto3's usual places."""
 
     threads = 12
@@ -43,27 +43,28 @@ class S3(Remote):
 
     def items(self, folders: tuple[str, ...]) -> list[Item]:
         """Objects below the folders; those that SHA256SUMS lists have that checksum, others their ETag where it is an MD5."""
-        sums = {path: checksum for path, checksum in self._sums().items() if below(path, folders)}
-        found: dict[str, Item] = {}
+        sums = {path: checksum for path, checksum in self._sums().items() if is_below(path, folders)}
+        items: dict[str, Item] = {}
         for folder in folders:
             for entry in self._listing(f"{self.prefix}{folder}"):
                 key = entry["Key"]
                 path = key.removeprefix(self.prefix)
-                if below(path, folders) and not key.endswith("/") and path != SUMS:  # keys that end with / stand for folders
-                    found[path] = _item(safe_path(path, self.name), key, entry, sums.get(path))
-        missing = sorted(set(sums) - set(found))
+                is_folder = key.endswith("/")
+                if is_below(path, folders) and not (is_folder or path == SUMS or is_hidden(path)):
+                    items[path] = _item(safe_path(path, self.name), key, entry, sums.get(path))
+        missing = sorted(set(sums) - set(items))
         if missing:
             raise SourceError(f"{self.name}/{SUMS} lists {missing[0]}, which is not there: restore it or take it off the list")
-        return [found[path] for path in sorted(found)]
+        return [items[path] for path in sorted(items)]
 
     def _listing(self, prefix: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
-        asked: dict[str, str] | None = {"Bucket": self.bucket, "Prefix": prefix}
-        while asked is not None:
-            page = self._call(bind(self._client.list_objects_v2, **asked))
-            found += page.get("Contents", [])
-            asked = {**asked, "ContinuationToken": page["NextContinuationToken"]} if page.get("IsTruncated") else None
-        return found
+        entries: list[dict[str, Any]] = []
+        query: dict[str, str] | None = {"Bucket": self.bucket, "Prefix": prefix}
+        while query is not None:
+            page = self._call(bind(self._client.list_objects_v2, **query))
+            entries += page.get("Contents", [])
+            query = {**query, "ContinuationToken": page["NextContinuationToken"]} if page.get("IsTruncated") else None
+        return entries
 
     def _sums(self) -> dict[str, str]:
         key = f"{self.prefix}{SUMS}"
@@ -72,32 +73,32 @@ class S3(Remote):
         body = self._call(lambda: self._client.get_object(Bucket=self.bucket, Key=key)["Body"].read())
         return parse_sums(body.decode(errors="replace"), f"{self.name}/{SUMS}")
 
-    def renew(self, item: Item) -> Item:
+    def refresh(self, item: Item) -> Item:
         """The object as it is now; encrypted by a key service, its ETag is no MD5."""
         state = self._call(lambda: self._client.head_object(Bucket=self.bucket, Key=item.address))
-        listed = item.checksum if item.checksum and item.checksum.startswith("sha256:") else None
-        fresh = _item(item.path, item.address, {"ETag": state["ETag"], "Size": state["ContentLength"]}, listed)
+        checksum = item.checksum if item.checksum and item.checksum.startswith("sha256:") else None
+        fresh = _item(item.path, item.address, {"ETag": state["ETag"], "Size": state["ContentLength"]}, checksum)
         opaque = "kms" in state.get("ServerSideEncryption", "") or "SSECustomerAlgorithm" in state
-        return replace(fresh, checksum=listed) if opaque else fresh
+        return replace(fresh, checksum=checksum) if opaque else fresh
 
-    def pieces(self, item: Item, partial: Path, advance: Advance) -> Iterable[Callable[[], None]]:
+    def pieces(self, item: Item, partial: Path, add_bytes: AddBytes) -> Iterable[Callable[[], None]]:
         """One ranged read a part that is not yet on disk."""
         size = item.size or 0
         if size <= PART:
             partial.unlink(missing_ok=True)
-            return [bind(self._read, item, partial, 0, size, advance)]
+            return [bind(self._read, item, partial, 0, size, add_bytes)]
         parts = _Parts(partial, item)
-        advance(sum(min(PART, size - number * PART) for number in parts.done))
+        add_bytes(sum(min(PART, size - number * PART) for number in parts.done))
         missing = (number for number in range(-(-size // PART)) if number not in parts.done)
-        return [bind(self._part, item, parts, number, advance) for number in missing]
+        return [bind(self._part, item, parts, number, add_bytes) for number in missing]
 
-    def _part(self, item: Item, parts: "_Parts", number: int, advance: Advance) -> None:
-        self._read(item, parts.partial, number * PART, min((number + 1) * PART, item.size or 0), advance)
-        parts.note(number)
+    def _part(self, item: Item, parts: "_Parts", number: int, add_bytes: AddBytes) -> None:
+        self._read(item, parts.partial, number * PART, min((number + 1) * PART, item.size or 0), add_bytes)
+        parts.add(number)
 
-    def _read(self, item: Item, partial: Path, start: int, stop: int, advance: Advance) -> None:
+    def _read(self, item: Item, partial: Path, start: int, stop: int, add_bytes: AddBytes) -> None:
         """Read bytes [start, stop) of an object to the same place of the partial file; a cut connection is continued."""
-        patience = Patience(self)
+        retries = Retries(self)
         at = start
         file = os.open(partial, os.O_WRONLY | os.O_CREAT, 0o666)
 
@@ -110,21 +111,21 @@ class S3(Remote):
             with closing(answer["Body"]) as body:
                 while at < stop and (block := body.read(min(BLOCK, stop - at))):
                     at += os.pwrite(file, block, at)
-                    advance(len(block))
-                    patience.progress()
+                    add_bytes(len(block))
+                    retries.progress()
             if at < stop:
                 raise TransientError("the answer was too short")
 
         try:
-            self._call(work, patience)
+            self._call(work, retries)
             os.fsync(file)
         finally:
             os.close(file)
 
-    def _call(self, work: Callable[[], T], patience: Patience | None = None) -> T:
-        """Ask the service, patiently. Raises SourceError with the remedy, or ChangedError."""
+    def _call(self, work: Callable[[], T], retries: Retries | None = None) -> T:
+        """Ask the service, with retries. Raises SourceError with the remedy, or ChangedError."""
 
-        def once() -> T:
+        def attempt() -> T:
             try:
                 return work()
             except (BotoCoreError, ClientError) as error:
@@ -132,21 +133,21 @@ class S3(Remote):
                     raise ChangedError from None
                 raise explain(error, self.name, self.bucket, redact(self._client.meta.endpoint_url)) from None
 
-        return self.patiently(once, patience)
+        return (retries or Retries(self))(attempt)
 
 
 def _client(endpoint: str | None, threads: int) -> Any:
     session = Session()
-    chosen = session._session.get_scoped_config().get("s3")
-    own = endpoint or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    style = {"addressing_style": "path"} if own and not (isinstance(chosen, dict) and "addressing_style" in chosen) else {}
+    configured = session._session.get_scoped_config().get("s3")
+    has_style = isinstance(configured, dict) and "addressing_style" in configured
+    is_own = bool(endpoint or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"))
     config = Config(
-        s3=style or None,
-        retries={"total_max_attempts": 1, "mode": "standard"},  # patience is ours
+        s3={"addressing_style": "path"} if is_own and not has_style else None,  # others than Amazon's have no host a bucket
+        retries={"total_max_attempts": 1, "mode": "standard"},  # `Retries` retries
         max_pool_connections=threads,
         connect_timeout=10,
         read_timeout=60,
-        response_checksum_validation="when_required",  # ranges have none, and other makers' services send wrong ones
+        response_checksum_validation="when_required",  # ranges have none, and some compatible services send wrong ones
     )
     return session.client("s3", endpoint_url=endpoint, config=config)
 
@@ -155,11 +156,11 @@ def _etag(item: Item) -> str:
     return (item.tag or "").partition(" ")[0]
 
 
-def _item(path: str, key: str, entry: dict[str, Any], listed: str | None) -> Item:
+def _item(path: str, key: str, entry: dict[str, Any], checksum: str | None) -> Item:
     etag = entry["ETag"]
-    plain = re.fullmatch(r'"?([0-9a-f]{32})"?', etag)
-    tag = f"{etag} {listed}" if listed else etag
-    return Item(path, key, entry["Size"], tag, listed or (f"md5:{plain[1]}" if plain else None))
+    md5 = re.fullmatch(r'"?([0-9a-f]{32})"?', etag)
+    tag = f"{etag} {checksum}" if checksum else etag
+    return Item(path, key, entry["Size"], tag, checksum or (f"md5:{md5[1]}" if md5 else None))
 
 
 class _Parts:
@@ -167,7 +168,7 @@ class _Parts:
 
     def __init__(self, partial: Path, item: Item) -> None:
         self.partial = partial
-        self._notes = notes(partial)
+        self._notes = notes_of(partial)
         self._lock = threading.Lock()
         header = json.dumps({"etag": item.tag, "size": item.size, "part": PART})
         lines = self._notes.read_text().split("\n") if self._notes.is_file() else [""]
@@ -178,10 +179,10 @@ class _Parts:
             self._notes.write_text(header + "\n")
             lines = [header, ""]
         self.done = {int(line) for line in lines[1:-1] if line.isdigit()}
-        if lines[-1]:  # it was cut off, and the next number would be glued to it
+        if lines[-1]:  # the line was cut off, and the next number would be joined to it
             self._notes.write_text("".join(f"{line}\n" for line in (header, *sorted(self.done))))
 
-    def note(self, number: int) -> None:
-        """This part is on disk."""
+    def add(self, number: int) -> None:
+        """Note that a part is on disk."""
         with self._lock, self._notes.open("a") as file:
             file.write(f"{number}\n")

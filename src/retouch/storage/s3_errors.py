@@ -1,11 +1,11 @@
-"""What an S3 service says when it refuses, in one sentence with the remedy."""
+"""Errors of an S3 service → one sentence with the remedy."""
 
 from botocore import exceptions as boto
 from botocore.exceptions import BotoCoreError, ClientError
 
 from retouch.errors import SourceError
-from retouch.storage.items import redact
-from retouch.storage.remote import TransientError
+from retouch.storage.listing import redact
+from retouch.storage.retries import TransientError
 
 BUSY = {"SlowDown", "ServiceUnavailable", "InternalError", "RequestTimeout", "Throttling", "ThrottlingException",
         "RequestLimitExceeded", "OperationAborted"}  # fmt: skip
@@ -22,18 +22,18 @@ RENEW = "renew them (`aws sso login`, or a new AWS_SESSION_TOKEN with its keys) 
 def explain(error: Exception, location: str, bucket: str, endpoint: str) -> Exception:
     """A TransientError where another try may help, else the SourceError."""
     if isinstance(error, ClientError):
-        return _answered(error, location, bucket, endpoint)
-    said = redact(" ".join(str(error).split()))
+        return _explain_answer(error, location, bucket, endpoint)
+    text = redact(" ".join(str(error).split()))
     if isinstance(error, boto.SSLError):
-        return SourceError(f"{location}: no trusted connection to {endpoint} ({said}): mend data.endpoint or set AWS_CA_BUNDLE")
+        return SourceError(f"{location}: no trusted connection to {endpoint} ({text}): fix data.endpoint or set AWS_CA_BUNDLE")
     if isinstance(error, UNREACHED):
         return TransientError(f"{endpoint} cannot be reached: check data.endpoint and the network", answered=False)
     if isinstance(error, CUT):
         return TransientError(f"the connection to {endpoint} was cut")
     if isinstance(error, boto.NoCredentialsError | boto.PartialCredentialsError):
-        return SourceError(f"{location}: no AWS credentials were found: {LOGIN}")
+        return SourceError(f"{location}: there are no AWS credentials: {LOGIN}")
     if isinstance(error, boto.ProfileNotFound):
-        return SourceError(f"{location}: {said}: mend AWS_PROFILE or add it with `aws configure --profile NAME`")
+        return SourceError(f"{location}: {text}: fix AWS_PROFILE or add it with `aws configure --profile NAME`")
     if type(error).__name__ in (
         "UnauthorizedSSOTokenError",
         "SSOTokenLoadError",
@@ -44,13 +44,13 @@ def explain(error: Exception, location: str, bucket: str, endpoint: str) -> Exce
     if isinstance(error, boto.CredentialRetrievalError):
         return SourceError(f"{location}: the AWS credentials cannot be read ({type(error).__name__}): {LOGIN}")
     if isinstance(error, boto.ParamValidationError) or type(error).__name__ == "InvalidBucketName":
-        return SourceError(f"data.location {location}: {bucket!r} is no name of a bucket: write s3://BUCKET/PREFIX")
-    if not isinstance(error, BotoCoreError):  # a ValueError of boto3: the endpoint is no address
-        return SourceError(f"{location}: data.endpoint is no address: write it like https://HOST:PORT")
-    return SourceError(f"{location}: {said}: check the AWS settings")
+        return SourceError(f"data.location {location}: {bucket!r} is not a bucket name: write s3://BUCKET/PREFIX")
+    if not isinstance(error, BotoCoreError):  # a ValueError of boto3: the endpoint is not an address
+        return SourceError(f"{location}: data.endpoint is not an address: write it like https://HOST:PORT")
+    return SourceError(f"{location}: {text}: check the AWS settings")
 
 
-def _answered(error: ClientError, location: str, bucket: str, endpoint: str) -> Exception:
+def _explain_answer(error: ClientError, location: str, bucket: str, endpoint: str) -> Exception:
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     code = str(error.response.get("Error", {}).get("Code", status))
     if code in BUSY or status >= 500 or status == 429:

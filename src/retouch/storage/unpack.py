@@ -1,4 +1,4 @@
-"""Unpack archives that nobody vouches for: no path, link or device leaves the folder, and no bomb fills the disk."""
+"""Unpack untrusted archives: no path, link or device leaves the folder, and no bomb fills the disk."""
 
 import hashlib
 import posixpath
@@ -12,7 +12,7 @@ from typing import IO
 
 from retouch.errors import SourceError
 from retouch.files import atomic_folder
-from retouch.storage.items import safe_path
+from retouch.storage.listing import is_hidden, safe_path
 
 MOST_FILES = 2_000_000
 MOST_BYTES = 500 << 30  # unpacked; the largest official archive, COCO's train2017.zip, has 19 GB
@@ -23,7 +23,7 @@ BLOCK = 1 << 20
 
 
 def unpack(archive: Path, into: Path, name: str) -> dict[str, str]:
-    """Unpack a zip or tar (gz, bz2, xz) file to the folder `into`, which appears whole or not at all; path → checksum.
+    """Unpack a zip or tar (gz, bz2, xz) file to the folder `into`, which appears complete or not at all; path → checksum.
 
     `name` names the archive in errors. Raises SourceError when it is damaged, no archive, or not safe to unpack.
     """
@@ -42,8 +42,8 @@ def unpack(archive: Path, into: Path, name: str) -> dict[str, str]:
 
 
 def _zip(archive: Path, writer: "_Writer") -> None:
-    with zipfile.ZipFile(archive) as opened:
-        for info in opened.infolist():
+    with zipfile.ZipFile(archive) as packed:
+        for info in packed.infolist():
             path = info.filename.replace("\\", "/")  # as some archives made on Windows have it
             if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
                 raise writer.refusal(path, "is a link or device")
@@ -52,13 +52,13 @@ def _zip(archive: Path, writer: "_Writer") -> None:
             if info.is_dir():
                 safe_path(path.rstrip("/"), writer.name)
                 continue
-            with opened.open(info) as stream:
+            with packed.open(info) as stream:
                 writer.write(path, stream)
 
 
 def _tar(archive: Path, writer: "_Writer") -> None:
-    with tarfile.open(archive, "r:*") as opened:
-        for member in opened:
+    with tarfile.open(archive, "r:*") as packed:
+        for member in packed:
             path = member.name.removeprefix("./")
             if member.isdir():
                 if path not in ("", "."):
@@ -66,7 +66,7 @@ def _tar(archive: Path, writer: "_Writer") -> None:
             elif member.issym() or member.islnk():
                 start = posixpath.dirname(path) if member.issym() else ""
                 writer.copy(path, posixpath.normpath(posixpath.join(start, member.linkname)))
-            elif member.isreg() and (stream := opened.extractfile(member)) is not None:
+            elif member.isreg() and (stream := packed.extractfile(member)) is not None:
                 with stream:
                     writer.write(path, stream)
             else:
@@ -82,8 +82,8 @@ class _Writer:
         self._left = min(MOST_BYTES, max(FREE_BYTES, MOST_RATIO * archive.stat().st_size))
 
     def write(self, path: str, stream: IO[bytes]) -> None:
-        """Write one file; what macOS adds to archives is left out."""
-        if path.startswith("__MACOSX/") or path.endswith(".DS_Store"):
+        """Write one file; hidden files, such as macOS adds to archives, are skipped."""
+        if is_hidden(path):
             return
         target = self.folder / safe_path(path, self.name)
         if len(self.written) >= MOST_FILES:
@@ -96,19 +96,19 @@ class _Writer:
                     self._left -= len(block)
                     if self._left < 0:
                         raise self.refusal(
-                            path, f"unpacks to far more than any data set does (over {MOST_RATIO} times its size)"
+                            path, f"unpacks to far more than a data set would (over {MOST_RATIO} times its size)"
                         )
                     total.update(block)
                     file.write(block)
         except (FileExistsError, NotADirectoryError, IsADirectoryError):
-            raise self.refusal(path, "is there twice, or is a file and a folder") from None
+            raise self.refusal(path, "is there twice, or is both a file and a folder") from None
         self.written[path] = f"sha256:{total.hexdigest()}"
 
-    def copy(self, path: str, of: str) -> None:
-        """A link becomes a copy of the file that it names, which must be one of the archive's, unpacked before."""
-        if of not in self.written:
-            raise self.refusal(path, f"is a link to {of!r}, which is no file before it in the archive")
-        with (self.folder / of).open("rb") as stream:
+    def copy(self, path: str, original: str) -> None:
+        """Copy the file that a link names, which must be unpacked already."""
+        if original not in self.written:
+            raise self.refusal(path, f"is a link to {original!r}, which is no earlier file of the archive")
+        with (self.folder / original).open("rb") as stream:
             self.write(path, stream)
 
     def refusal(self, path: str, why: str) -> SourceError:

@@ -1,13 +1,15 @@
-"""What storage speaks of: files to bring, archives to unpack, checksums, and paths that stay in their folder."""
+"""What storage lists: files to fetch, archives to unpack, checksums, and paths that stay in their folder."""
 
 import hashlib
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from retouch.errors import SourceError
 
+SUMS = "SHA256SUMS"
 SECRET = re.compile(r"(?i)([?&][^=&\s]*(?:signature|token|credential|secret|password|key)[^=&\s]*=)[^&\s]+")
 
 
@@ -23,40 +25,45 @@ class Archive:
 
     @property
     def name(self) -> str:
-        """Its file name, by which mirrors keep it."""
+        """The archive's file name, which mirrors keep."""
         return unquote(urlsplit(self.url).path).rsplit("/", 1)[-1]
 
 
 @dataclass(frozen=True)
 class Item:
-    """One file to bring: its place below the source's data folder, and what is known of it upstream."""
+    """One file to fetch: its place below the source's data folder, and what is known of it upstream."""
 
     path: str  # with /
     address: str  # S3 key, URL or path on disk
     size: int | None  # bytes
-    tag: str | None  # another tag, another content: ETag, size and time, checksum
+    tag: str | None  # changes with the content: ETag, size and time, checksum
     checksum: str | None  # to be verified
 
 
 def redact(text: str) -> str:
-    """The text without what is secret in its URLs: user and password, tokens and signatures."""
+    """The text without the secrets in its URLs: user and password, tokens and signatures."""
     return SECRET.sub(r"\1…", re.sub(r"(\w+://)[^/@\s]*@", r"\1", text))
 
 
 def safe_path(path: str, where: str) -> str:
-    """The path, where it stays in its folder; else SourceError that names it and `where` it was found."""
+    """The path itself if it stays in its folder; otherwise raises SourceError that names it and `where` it is listed."""
     parts = path.split("/")
     if path.startswith("/") or re.match(r"[A-Za-z]:", path) or "\0" in path or {"", ".", ".."} & set(parts):
         raise SourceError(f"{where} holds {path!r}, a path that leaves its folder or names no file: remove it there")
     return path
 
 
+def is_hidden(path: str) -> bool:
+    """Whether a file or one of its folders is hidden, as macOS's `._a.jpg` and `.DS_Store` are, or lies in `__MACOSX`."""
+    return any(part == "__MACOSX" or (part.startswith(".") and part not in (".", "..")) for part in path.split("/"))
+
+
 def check_tree(paths: list[str], where: str) -> None:
-    """Raises SourceError where one path is a file and also the folder of another, or is there twice."""
+    """Raises SourceError if one path is listed twice, or is a file and also the folder of another."""
     files = set(paths)
     if len(files) < len(paths):
-        twice = sorted({path for path in paths if paths.count(path) > 1})
-        raise SourceError(f"{where} holds {twice[0]!r} twice: remove one")
+        repeated = min(path for path, count in Counter(paths).items() if count > 1)
+        raise SourceError(f"{where} holds {repeated!r} twice: remove one")
     folders: set[str] = set()
     for path in paths:
         while (path := path.rpartition("/")[0]) and path not in folders:
@@ -65,23 +72,27 @@ def check_tree(paths: list[str], where: str) -> None:
         raise SourceError(f"{where} holds {both[0]!r} as a file and as a folder: remove one")
 
 
-def below(path: str, folders: tuple[str, ...]) -> bool:
-    """Whether the path is in one of the folders; "" is all of them."""
+def is_below(path: str, folders: tuple[str, ...]) -> bool:
+    """Whether the path lies in one of the folders; "" is the folder of everything."""
     return any(not folder or path == folder or path.startswith(f"{folder}/") for folder in folders)
 
 
 def parse_sums(text: str, where: str) -> dict[str, str]:
-    """A SHA256SUMS file as `sha256sum` writes it: path → `sha256:…`. Raises SourceError that names a line that is none."""
-    found = {}
+    """A SHA256SUMS file as `sha256sum` writes it: path → `sha256:…`, without hidden files.
+
+    Raises SourceError that names the first line in another form.
+    """
+    sums = {}
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
         match = re.fullmatch(r"([0-9a-fA-F]{64}) [ *](.+)", line)
         if match is None:
-            raise SourceError(f"{where}, line {number}: not `SHA256  PATH` as `sha256sum` writes it; mend that line")
-        path = match[2].removeprefix("./")
-        found[safe_path(path, where)] = f"sha256:{match[1].lower()}"
-    return found
+            raise SourceError(f"{where}, line {number}: not `SHA256  PATH` as `sha256sum` writes it; fix that line")
+        path = safe_path(match[2].removeprefix("./"), where)
+        if not is_hidden(path):
+            sums[path] = f"sha256:{match[1].lower()}"
+    return sums
 
 
 def checksum_of(file: Path, kind: str = "sha256") -> str:
@@ -90,6 +101,6 @@ def checksum_of(file: Path, kind: str = "sha256") -> str:
         return f"{kind}:{hashlib.file_digest(stream, lambda: hashlib.new(kind, usedforsecurity=False)).hexdigest()}"
 
 
-def matches(file: Path, checksum: str) -> bool:
-    """Whether the file has this checksum."""
+def has_checksum(file: Path, checksum: str) -> bool:
+    """Whether the file has this checksum, `kind:hex`."""
     return checksum_of(file, checksum.partition(":")[0]) == checksum.lower()

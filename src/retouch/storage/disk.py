@@ -1,4 +1,4 @@
-"""Files of a folder: each whole or absent here, copied when size or time differ; links out of the folder are refused."""
+"""A folder as a location: files are copied when size or time differ; links out of the folder are refused."""
 
 import os
 import shutil
@@ -7,13 +7,11 @@ from functools import partial as bind
 from pathlib import Path
 
 from retouch.errors import SourceError
-from retouch.storage.items import Item, below, matches, parse_sums
-from retouch.storage.remote import Advance, Remote
-
-SUMS = "SHA256SUMS"
+from retouch.storage.listing import SUMS, Item, has_checksum, is_below, is_hidden, parse_sums
+from retouch.storage.location import AddBytes, Location
 
 
-class Disk(Remote):
+class DiskLocation(Location):
     """A folder. A file SHA256SUMS at its top is honoured."""
 
     threads = 4
@@ -26,19 +24,19 @@ class Disk(Remote):
     def items(self, folders: tuple[str, ...]) -> list[Item]:
         """Files below the folders. Raises SourceError for a link out of the folder, or a listed file that is missing."""
         sums = self.folder / SUMS
-        listed = parse_sums(sums.read_text(errors="replace"), str(sums)) if sums.is_file() else {}
-        found: dict[str, Item] = {}
+        checksums = parse_sums(sums.read_text(errors="replace"), str(sums)) if sums.is_file() else {}
+        items: dict[str, Item] = {}
         for name in folders:
             if self.into.resolve().is_relative_to((self.folder / name).resolve()):
                 raise SourceError(f"data.location {self.folder} holds {self.into} itself: choose another folder")
             for file in self._walk(self.folder / name, frozenset()):
                 path = file.relative_to(self.folder).as_posix()
                 if file != sums:
-                    found[path] = _item(path, file, listed.get(path))
-        for path in listed:
-            if path not in found and below(path, folders):
+                    items[path] = _item(path, file, checksums.get(path))
+        for path in checksums:
+            if path not in items and is_below(path, folders):
                 raise SourceError(f"{sums} lists {path}, which is not there: restore it or take it off the list")
-        return [found[path] for path in sorted(found)]
+        return [items[path] for path in sorted(items)]
 
     def _walk(self, path: Path, above: frozenset[Path]) -> Iterator[Path]:
         inside = self._inside(path)
@@ -46,7 +44,8 @@ class Disk(Remote):
             yield path
         elif inside.is_dir() and inside not in above:  # a link to a folder above would never end
             for child in path.iterdir():
-                yield from self._walk(child, above | {inside})
+                if not is_hidden(child.name):
+                    yield from self._walk(child, above | {inside})
 
     def _inside(self, path: Path) -> Path:
         target = path.resolve()
@@ -54,11 +53,11 @@ class Disk(Remote):
             raise SourceError(f"{path} is a link out of {self.folder}: replace it by the file itself")
         return target
 
-    def pieces(self, item: Item, partial: Path, advance: Advance) -> Iterable[Callable[[], None]]:
+    def pieces(self, item: Item, partial: Path, add_bytes: AddBytes) -> Iterable[Callable[[], None]]:
         """One copy, with the file's time."""
-        return [bind(self._copy, Path(item.address), partial, advance)]
+        return [bind(self._copy, Path(item.address), partial, add_bytes)]
 
-    def _copy(self, file: Path, partial: Path, advance: Advance) -> None:
+    def _copy(self, file: Path, partial: Path, add_bytes: AddBytes) -> None:
         try:
             shutil.copyfile(file, partial)
             times = file.stat()
@@ -67,16 +66,16 @@ class Disk(Remote):
         os.utime(partial, ns=(times.st_atime_ns, times.st_mtime_ns))
         with partial.open("rb") as copy:
             os.fsync(copy.fileno())
-        advance(times.st_size)
+        add_bytes(times.st_size)
 
-    def renew(self, item: Item) -> Item:
+    def refresh(self, item: Item) -> Item:
         """The file as it is now."""
         return _item(item.path, Path(item.address), item.checksum)
 
     def recognizes(self, item: Item, file: Path) -> bool:
         """By checksum where one is listed, else by size and time."""
         if item.checksum is not None:
-            return matches(file, item.checksum)
+            return has_checksum(file, item.checksum)
         return _tag(file, None) == item.tag
 
 
