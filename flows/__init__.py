@@ -1,1 +1,1 @@
-"""Orchestration with Prefect: when, in which order, and what is promoted. DVC owns what changed, MLflow what happened."""
+"""Orchestration with Prefect: when, in which order, and what is promoted. DVC knows what changed, MLflow what happened."""

@@ -9,13 +9,17 @@ from pathlib import Path
 
 from rich.console import Console
 
-from flows import show, workspace
-from flows.summary import REPORTS, Summary, table
-from retouch import settings as params
+from flows import workspace
+from flows.reporter import Terminal
+from flows.summary import Summary
 from retouch import tracking
+from retouch.cli.environment import limit_spinning
 from retouch.errors import RetouchError
+from retouch.settings import load
 
-QUIET = {
+REPORT = Path("reports/index.html")
+
+TEMPORARY_SERVER = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",  # a failed task's traceback stays in Prefect's own log
@@ -26,18 +30,19 @@ QUIET = {
         for service in ("SCHEDULER", "LATE_RUNS", "TRIGGERS", "FOREMAN", "CANCELLATION_CLEANUP", "PAUSE_EXPIRATIONS")
     },
 }
-"""For the temporary server that lives as long as one run; a server named by PREFECT_API_URL keeps its own settings."""
+"""Prefect's settings for a server that lives as long as one run; one named by PREFECT_API_URL keeps its own."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the pipeline and print its table; 0 when all went well, 2 with one line on stderr for what can be mended."""
+    """Run the pipeline and print its table; 0 on success, 2 with one line on stderr for what a user can fix."""
     parser = argparse.ArgumentParser(prog="python -m flows.pipeline", description="Photographs to promoted models.")
     parser.add_argument("--force", action="store_true", help="run every stage, up to date or not")
     parser.add_argument("--no-promote", action="store_true", help="leave the registry's champions as they are")
-    chosen = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, _stop)
+    options = parser.parse_args(arguments)
+    limit_spinning()  # the gate may measure a champion in this process
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
-        return _run(force=chosen.force, promote=not chosen.no_promote)
+        return _run(force=options.force, promote=not options.no_promote)
     except RetouchError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
@@ -46,53 +51,51 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
-def _stop(number: int, frame: object) -> None:
+def _interrupt(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
 def _run(force: bool, promote: bool) -> int:
     began, console = time.monotonic(), Console(width=None if sys.stdout.isatty() else 120)
     os.chdir(tracking.root())
-    settings = params.load()
+    models = list(load().models)
     if not Path("data").exists():
-        raise RetouchError("data/ is missing: run `retouch download`, or `dvc checkout data.dvc` for the snapshot of before")
-    with workspace.lease():
+        raise RetouchError("data/ is missing: run `retouch download`, or `dvc checkout data.dvc` for the last snapshot")
+    with workspace.lock():
         if not force and workspace.up_to_date(promote):
-            console.print(f"nothing to do: every stage is up to date and judged; {_where()}", soft_wrap=True)
+            console.print(f"nothing to do: every stage is up to date and judged; report: {REPORT}", soft_wrap=True)
             return 0
-    show.console = console
-    for name, value in QUIET.items():
+    for name, value in TEMPORARY_SERVER.items():
         os.environ.setdefault(name, value)
     if "PREFECT_API_URL" not in os.environ and not (Path.home() / ".prefect" / "profiles.toml").exists():
         os.environ.setdefault("PREFECT_HOME", str(Path(workspace.STATE / "prefect").resolve()))
     console.print("starting Prefect's temporary server", style="dim")
-    from flows.pipeline import PipelineError, pipeline
+    from flows.pipeline import PipelineError, reported_pipeline
 
     try:
-        summary = pipeline(force, promote)
+        summary = reported_pipeline(Terminal(console))(force, promote)
     except PipelineError as error:
-        _print(console, error.summary, list(settings.models), time.monotonic() - began)
+        _print(console, error.summary, models, time.monotonic() - began)
         raise
-    _print(console, summary, list(settings.models), time.monotonic() - began)
+    _print(console, summary, models, time.monotonic() - began)
     return 0
 
 
 def _print(console: Console, summary: Summary, models: list[str], seconds: float) -> None:
-    console.print()
-    shown = table(summary, models)
-    if shown.row_count:
-        console.print(shown)
+    def line(text: str, style: str | None = None) -> None:
+        console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+    line("")
+    table = summary.table(models)
+    if table.rows:
+        console.print(table.rich())
     for name, reasons in summary.reasons.items():
-        if not summary.promoted[name].startswith("promoted"):
-            console.print(f"{name}: {reasons}", style="dim", highlight=False, soft_wrap=True)
-    for name, need in summary.left_out.items():
-        console.print(f"{name} was not run: it needs {need}", style="yellow", highlight=False)
+        if not summary.decisions[name].startswith("promoted"):
+            line(f"{name}: {reasons}", "dim")
+    for name, need in summary.skipped.items():
+        line(f"{name} was not run: it needs {need}", "yellow")
     times = ", ".join(f"{name} {spent:.0f} s" for name, spent in summary.seconds.items()) or "every stage was up to date"
-    console.print(f"\n{times}; {seconds:.0f} s in all", highlight=False, soft_wrap=True)
-    if summary.product:
-        console.print(f"serving models:/harmonizer@champion, version {summary.product}", highlight=False)
-    console.print(_where(), highlight=False, soft_wrap=True)
-
-
-def _where() -> str:
-    return f"report: {REPORTS / 'index.html'}"
+    line(f"\n{times}; {seconds:.0f} s in all")
+    for product, version in summary.products.items():
+        line(f"serving models:/{product}@champion, version {version}")
+    line(f"report: {REPORT}")

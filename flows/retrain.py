@@ -1,4 +1,4 @@
-"""On a schedule: new snapshot → nothing to do if unchanged → stages → gate → promote."""
+"""On a schedule: new snapshot → nothing to do if unchanged → stages → gate → promotion."""
 
 from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
@@ -7,23 +7,24 @@ from prefect.client.schemas import State
 from prefect.states import Failed
 
 from flows import workspace
-from flows.pipeline import PipelineError, work
-from flows.summary import Summary, markdown
-from retouch import settings as params
+from flows.pipeline import PipelineError, run_stages_and_gate
+from flows.reporter import Silent
+from flows.summary import Summary
 from retouch.errors import RetouchError, SourceError
+from retouch.settings import load
 
 
 @task(name="snapshot", cache_policy=NO_CACHE, retries=2, retry_delay_seconds=30)
-def snapshot() -> bool | State:
-    """Bring the photographs up to date (`retouch download`); whether there is anything new. Only this step is tried again."""
+def update_snapshot() -> bool | State:
+    """Bring the photographs up to date (`retouch download`); whether there is anything new. Only this step is retried."""
     from retouch.sources.download import download
 
     try:
-        found = download(params.load())
+        snapshot = download(load())
     except SourceError as error:
         return Failed(message=str(error))
-    get_run_logger().info("snapshot %s: %s", found.md5, "new" if found.changed else "unchanged")
-    return found.changed
+    get_run_logger().info("snapshot %s: %s", snapshot.md5, "new" if snapshot.changed else "unchanged")
+    return snapshot.changed
 
 
 @flow(name="retrain")
@@ -32,13 +33,15 @@ def retrain(force: bool = False) -> Summary:
 
     Raises BusyError when another pipeline holds the workspace, SourceError or PipelineError when a step failed.
     """
-    with workspace.lease():
-        state = snapshot(return_state=True)
+    with workspace.lock():
+        state = update_snapshot(return_state=True)
         if not state.is_completed():
             raise SourceError(state.message or "the snapshot failed")
         try:
-            nothing = not force and not state.result() and workspace.up_to_date()
-            summary = Summary(nothing_to_do=True) if nothing else work(force, promote=True)
+            if not force and not state.result() and workspace.up_to_date():
+                summary = Summary(nothing_to_do=True)
+            else:
+                summary = run_stages_and_gate(force, True, Silent())
         except PipelineError as error:
             _publish(error.summary)
             raise
@@ -48,11 +51,7 @@ def retrain(force: bool = False) -> Summary:
 
 def _publish(summary: Summary) -> None:
     try:
-        models = list(params.load().models)
+        models = list(load().models)
     except RetouchError:
         models = []
-    create_markdown_artifact(markdown(summary, models), key="retrain", description="Outcome of the retraining")
-
-
-if __name__ == "__main__":
-    retrain()
+    create_markdown_artifact(summary.markdown(models), key="retrain", description="Outcome of the retraining")

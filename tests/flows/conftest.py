@@ -20,7 +20,7 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     dvc("init", "--no-scm", "--quiet", cwd=folder)
     (folder / "dvc.yaml").write_text(DVC_YAML)
     values = yaml.safe_load((PROJECT / "params/sample.yaml").read_text())
-    del values["models"]["region"]  # two make the point
+    del values["models"]["region"]  # two show what matters
     (folder / "params.yaml").write_text(yaml.safe_dump(values))
     (folder / "data").mkdir()
     (folder / "data" / "photos").write_text("photographs")
@@ -38,13 +38,13 @@ def finished(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def project(pristine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A fresh copy of the small project, and the place to be."""
+    """A fresh copy of the small project, which is the working folder."""
     return enter(pristine, tmp_path, monkeypatch)
 
 
 @pytest.fixture
-def done(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the small project in which everything is up to date, and the place to be."""
+def finished_project(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the small project in which everything is up to date, which is the working folder."""
     return enter(finished, tmp_path, monkeypatch)
 
 

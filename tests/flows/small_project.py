@@ -1,4 +1,4 @@
-"""What the small DVC project of these tests is made of."""
+"""The small DVC project of these tests."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ stages:
   train:
     foreach: ${models}
     do:
-      cmd: "echo ${key}: step 1; test ! -e fail-${key} || { echo 'error: ${key} is broken: mend it' >&2; exit 2; }; \\
+      cmd: "echo ${key}: step 1; test ! -e fail-${key} || { echo 'error: ${key} is broken: fix it' >&2; exit 2; }; \\
         test ! -e slow-${key} || { echo $$ > sleeper; sleep 300; }; cat scenes > artifacts-${key}"
       params: ["models.${key}"]
       deps: [scenes]
@@ -36,8 +36,8 @@ STAGES = ["parse", "register@idih", "register@sgmmh-om", "report", "train@idih",
 
 
 def dvc(*arguments: str, cwd: Path) -> str:
-    done = subprocess.run([sys.executable, "-m", "dvc", *arguments], cwd=cwd, check=True, capture_output=True, text=True)
-    return done.stdout
+    """What a command of DVC prints."""
+    return subprocess.run([sys.executable, "-m", "dvc", *arguments], cwd=cwd, check=True, capture_output=True, text=True).stdout
 
 
 def change(folder: Path, model: str) -> None:

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.usefixtures("prefect")
 @pytest.fixture
 def gate(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The promotion gate replaced by one that notes who came and lets everyone through."""
-    from retouch.registry import measured, promotion
+    from retouch.registry import promotion
 
     judged: list[str] = []
 
@@ -34,8 +34,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return SimpleNamespace(version=1, state="promoted", verdict=Verdict(Decision.PROMOTE, ("good",), {}))
 
     monkeypatch.setattr(promotion, "promote", promote)
-    monkeypatch.setattr(promotion, "promote_product", lambda test_set: 7)
-    monkeypatch.setattr(measured, "test_set_hash", lambda settings: "frozen")
+    monkeypatch.setattr(promotion, "promote_products", lambda: {"harmonizer": 7})
     return judged
 
 
@@ -45,40 +44,42 @@ def test_the_flow_covers_every_stage_and_gives_the_lock_of_dvc_repro(project: Pa
     summary = pipeline()
     assert sorted(summary.seconds) == STAGES
     assert gate == ["idih", "sgmmh-om"]
-    assert summary.product == 7
+    assert summary.products == {"harmonizer": 7}
     assert pipeline().nothing_to_do
     assert gate == ["idih", "sgmmh-om"]
     assert "up to date" in run_dvc("repro", cwd=project)
     assert (project / "dvc.lock").read_text() == (finished / "dvc.lock").read_text()
 
 
-def test_one_models_parameter_reruns_that_model_only(done: Path):
+def test_one_models_parameter_reruns_that_model_only(finished_project: Path):
     from flows.pipeline import pipeline
 
-    change(done, "idih")
+    change(finished_project, "idih")
     summary = pipeline(promote=False)
     assert list(summary.seconds) == ["train@idih"]  # its output is the same, so nothing follows
     assert "train@sgmmh-om" in summary.unchanged
 
 
-def test_a_broken_model_does_not_stop_the_other(done: Path, gate: list[str]):
+def test_a_broken_model_does_not_stop_the_other(finished_project: Path, gate: list[str]):
     from flows.pipeline import PipelineError, pipeline
 
-    (done / "fail-idih").touch()
-    change(done, "idih")
-    change(done, "sgmmh-om")
-    with pytest.raises(PipelineError, match="stage train@idih: idih is broken: mend it") as caught:
+    (finished_project / "fail-idih").touch()
+    change(finished_project, "idih")
+    change(finished_project, "sgmmh-om")
+    with pytest.raises(PipelineError, match="stage train@idih: idih is broken: fix it") as caught:
         pipeline()
     summary = caught.value.summary
-    assert summary.left_out == {"register@idih": "train@idih", "report": "register@idih"}
+    assert summary.skipped == {"register@idih": "train@idih", "report": "register@idih"}
     assert set(summary.seconds) == {"train@sgmmh-om"}
     assert gate == ["sgmmh-om"]
-    (done / "fail-idih").unlink()
+    (finished_project / "fail-idih").unlink()
     assert set(pipeline().seconds) == {"train@idih"}
     assert gate == ["sgmmh-om", "idih", "sgmmh-om"]
 
 
-def test_a_gate_that_cannot_judge_fails_the_flow_after_the_others(done: Path, gate: list[str], monkeypatch: pytest.MonkeyPatch):
+def test_a_gate_that_cannot_judge_fails_the_flow_after_the_others(
+    finished_project: Path, gate: list[str], monkeypatch: pytest.MonkeyPatch
+):
     from flows.pipeline import PipelineError, pipeline
     from retouch.registry import promotion
 
@@ -92,36 +93,36 @@ def test_a_gate_that_cannot_judge_fails_the_flow_after_the_others(done: Path, ga
     monkeypatch.setattr(promotion, "promote", promote)
     with pytest.raises(PipelineError, match="promote idih: the registry went away: start it") as caught:
         pipeline()
-    assert list(caught.value.summary.promoted) == ["sgmmh-om"]
+    assert list(caught.value.summary.decisions) == ["sgmmh-om"]
 
 
-def test_a_second_pipeline_is_refused(done: Path):
+def test_a_second_pipeline_is_refused(finished_project: Path):
     from flows import workspace
     from flows.pipeline import pipeline
 
-    with workspace.lease(), pytest.raises(BusyError, match=str(os.getpid())):
+    with workspace.lock(), pytest.raises(BusyError, match=str(os.getpid())):
         pipeline()
 
 
-def test_retrain_does_nothing_without_news(done: Path, gate: list[str], monkeypatch: pytest.MonkeyPatch):
-    from flows.retrain import retrain, snapshot
+def test_retrain_does_nothing_without_news(finished_project: Path, gate: list[str], monkeypatch: pytest.MonkeyPatch):
+    from flows.retrain import retrain, update_snapshot
     from retouch.sources import download
 
-    found = SimpleNamespace(md5="1.dir", changed=True)
-    monkeypatch.setattr(download, "download", lambda settings: found)
-    change(done, "idih")
+    snapshot = SimpleNamespace(md5="1.dir", changed=True)
+    monkeypatch.setattr(download, "download", lambda settings: snapshot)
+    change(finished_project, "idih")
     assert list(retrain().seconds) == ["train@idih"]
     assert "train@idih" in page("retrain")
-    found.changed = False
+    snapshot.changed = False
     assert retrain().nothing_to_do
     assert "Nothing to do" in page("retrain")
     assert gate == ["idih", "sgmmh-om"]
 
     def missing(settings: object) -> None:
-        raise SourceError("data.location is missing: mend it")
+        raise SourceError("data.location is missing: fix it")
 
     monkeypatch.setattr(download, "download", missing)
-    monkeypatch.setattr(snapshot, "retries", 0)
+    monkeypatch.setattr(update_snapshot, "retries", 0)
     with pytest.raises(SourceError, match=r"data\.location is missing"):
         retrain()
 
@@ -131,15 +132,15 @@ def page(key: str) -> str:
     from prefect.client.orchestration import get_client
 
     with get_client(sync_client=True) as client:
-        found = client.request("POST", "/artifacts/latest/filter", json={"artifacts": {"key": {"any_": [key]}}}).json()
-    return str(found[0]["data"])
+        pages = client.request("POST", "/artifacts/latest/filter", json={"artifacts": {"key": {"any_": [key]}}}).json()
+    return str(pages[0]["data"])
 
 
-def test_the_registrys_levers_are_flows(done: Path, gate: list[str], monkeypatch: pytest.MonkeyPatch):
+def test_the_registrys_levers_are_flows(finished_project: Path, gate: list[str], monkeypatch: pytest.MonkeyPatch):
     from flows.promote import promote, rollback
     from retouch.registry import rollback as room
 
-    assert list(promote().promoted) == ["idih", "sgmmh-om"]
+    assert list(promote().decisions) == ["idih", "sgmmh-om"]
     monkeypatch.setattr(room, "rollback", lambda model, reason: SimpleNamespace(restored=3, withdrawn=4))
     assert rollback("idih", "colour cast") == 3
 
@@ -157,27 +158,30 @@ def terminal(project: Path, prefect: str, *arguments: str) -> subprocess.Popen[s
     )
 
 
-def test_the_terminal_sees_one_line_for_a_failure_and_no_traceback(done: Path, prefect: str):
-    (done / "fail-idih").touch()
-    change(done, "idih")
-    out, errors = (process := terminal(done, prefect, "--no-promote")).communicate()
+def test_the_terminal_sees_one_line_for_a_failure_and_no_traceback(finished_project: Path, prefect: str):
+    (finished_project / "fail-idih").touch()
+    change(finished_project, "idih")
+    out, errors = (process := terminal(finished_project, prefect, "--no-promote")).communicate()
     assert process.returncode == 2
-    assert errors == "error: stage train@idih: idih is broken: mend it\n"
+    assert errors == "error: stage train@idih: idih is broken: fix it\n"
     assert "idih: step 1" not in out
     assert "step 1" in out
-    assert "mend it" not in out
+    assert "fix it" not in out
     assert "register@idih was not run: it needs train@idih" in out
 
 
-def test_nothing_to_do_is_said_without_prefect(done: Path):
-    out, errors = (process := terminal(done, "http://127.0.0.1:9/api", "--no-promote")).communicate()
+def test_nothing_to_do_is_said_without_prefect(finished_project: Path):
+    out, errors = (process := terminal(finished_project, "http://127.0.0.1:9/api", "--no-promote")).communicate()
     assert (process.returncode, errors) == (0, "")
     assert out.startswith("nothing to do")
 
 
-def test_stopping_the_flow_stops_its_stage(done: Path, finished: Path, prefect: str, tmp_path: Path):
+def test_stopping_the_flow_stops_its_stage(finished_project: Path, finished: Path, prefect: str, tmp_path: Path):
     shutil.copytree(finished, tmp_path / "second")
-    stops = {done: lambda pid: os.kill(pid, signal.SIGTERM), tmp_path / "second": lambda pid: os.killpg(pid, signal.SIGINT)}
+    stops = {
+        finished_project: lambda pid: os.kill(pid, signal.SIGTERM),
+        tmp_path / "second": lambda pid: os.killpg(pid, signal.SIGINT),
+    }
     running = {}
     for folder in stops:
         (folder / "slow-idih").touch()

@@ -9,7 +9,7 @@ import pytest
 from small_project import PROJECT, STAGES
 from small_project import dvc as run_dvc
 
-from flows import bridge, workspace
+from flows import dvc_runner, workspace
 from retouch.errors import BusyError
 
 
@@ -18,7 +18,7 @@ def silent(line: str) -> None:
 
 
 def test_stages_come_from_dvc_each_after_what_it_needs(project: Path):
-    stages = bridge.stages()
+    stages = dvc_runner.stages()
     assert sorted(stage.name for stage in stages) == STAGES
     seen: set[str] = set()
     for stage in stages:
@@ -30,50 +30,50 @@ def test_stages_come_from_dvc_each_after_what_it_needs(project: Path):
 def test_every_stage_of_the_real_pipeline_is_there(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(PROJECT)
     listed = run_dvc("stage", "list", "--name-only", cwd=PROJECT).split()
-    assert sorted(stage.name for stage in bridge.stages()) == sorted(listed)
+    assert sorted(stage.name for stage in dvc_runner.stages()) == sorted(listed)
 
 
-def test_a_stage_runs_once_and_its_lines_are_heard(project: Path):
-    heard: list[str] = []
-    first = bridge.reproduce("parse", heard.append)
+def test_a_stage_runs_once_and_its_lines_are_passed_on(project: Path):
+    lines: list[str] = []
+    first = dvc_runner.reproduce("parse", lines.append)
     assert first.changed
-    assert "parsing" in heard
+    assert "parsing" in lines
     assert (project / "scenes").read_text() == "photographs"
-    assert not bridge.reproduce("parse", silent).changed
-    assert bridge.reproduce("parse", silent, force=True).changed
-    assert "parse" not in bridge.outdated()
-    assert "train@idih" in bridge.outdated()
+    assert not dvc_runner.reproduce("parse", silent).changed
+    assert dvc_runner.reproduce("parse", silent, force=True).changed
+    assert "parse" not in dvc_runner.outdated()
+    assert "train@idih" in dvc_runner.outdated()
 
 
-def test_a_stage_that_ran_again_to_the_same_end_has_run(project: Path):
-    bridge.reproduce("parse", silent)
-    recorded = bridge.LOCK.read_bytes()
+def test_a_stage_that_gave_the_same_output_again_has_run(project: Path):
+    dvc_runner.reproduce("parse", silent)
+    recorded = dvc_runner.LOCK.read_bytes()
     shutil.rmtree(project / ".dvc" / "cache")
     (project / "scenes").unlink()
-    assert bridge.reproduce("parse", silent).changed
-    assert bridge.LOCK.read_bytes() == recorded
+    assert dvc_runner.reproduce("parse", silent).changed
+    assert dvc_runner.LOCK.read_bytes() == recorded
 
 
 def test_a_failure_is_the_stages_own_line(project: Path):
     (project / "fail-idih").touch()
-    bridge.reproduce("parse", silent)
-    with pytest.raises(bridge.StageError) as caught:
-        bridge.reproduce("train@idih", silent)
-    assert str(caught.value) == "stage train@idih: idih is broken: mend it"
+    dvc_runner.reproduce("parse", silent)
+    with pytest.raises(dvc_runner.StageError) as caught:
+        dvc_runner.reproduce("train@idih", silent)
+    assert str(caught.value) == "stage train@idih: idih is broken: fix it"
 
 
 def test_a_folder_without_dvc_and_a_broken_graph_are_named(tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch):
     (project / "dvc.yaml").write_text("stages:\n  parse:\n    cmd: [\n")
-    with pytest.raises(bridge.StageError, match=r"dvc\.yaml"):
-        bridge.stages()
+    with pytest.raises(dvc_runner.StageError, match=r"dvc\.yaml"):
+        dvc_runner.stages()
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(bridge.StageError, match="not inside of a DVC repository"):
-        bridge.stages()
+    with pytest.raises(dvc_runner.StageError, match="not inside of a DVC repository"):
+        dvc_runner.stages()
 
 
 def test_an_interrupted_stage_leaves_nothing_running(project: Path):
     (project / "slow-idih").touch()
-    bridge.reproduce("parse", silent)
+    dvc_runner.reproduce("parse", silent)
 
     def interrupt(line: str) -> None:
         if line == "idih: step 1":
@@ -82,7 +82,7 @@ def test_an_interrupted_stage_leaves_nothing_running(project: Path):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        bridge.reproduce("train@idih", interrupt)
+        dvc_runner.reproduce("train@idih", interrupt)
     with pytest.raises(ProcessLookupError):
         os.kill(int((project / "sleeper").read_text()), 0)
     assert not (project / "artifacts-idih").exists()
@@ -90,30 +90,30 @@ def test_an_interrupted_stage_leaves_nothing_running(project: Path):
 
 def test_one_pipeline_a_workspace(project: Path):
     with (
-        workspace.lease(),
+        workspace.lock(),
         pytest.raises(BusyError, match=rf"process {os.getpid()}.*wait for it, or stop it"),
-        workspace.lease(),
+        workspace.lock(),
     ):
         pass
-    with workspace.lease():
-        assert (project / ".retouch" / "lock").read_text() == str(os.getpid())
+    with workspace.lock():
+        assert (project / workspace.HOLDER).read_text() == str(os.getpid())
 
 
-def test_the_lease_works_in_the_projects_root(project: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_lock_works_in_the_projects_root(project: Path, monkeypatch: pytest.MonkeyPatch):
     (project / "below").mkdir()
     monkeypatch.chdir(project / "below")
-    with workspace.lease():
+    with workspace.lock():
         assert Path.cwd() == project
     assert Path.cwd() == project / "below"
 
 
-def test_up_to_date_wants_the_models_judged_in_this_registry(done: Path, monkeypatch: pytest.MonkeyPatch):
-    project = done
+def test_up_to_date_means_judged_in_this_registry(finished_project: Path, monkeypatch: pytest.MonkeyPatch):
+    project = finished_project
     (project / ".retouch").mkdir()
     assert workspace.up_to_date(promote=False)
     assert not workspace.up_to_date()
     (project / "mlflow.db").touch()
-    workspace.note_judged()
+    workspace.record_judgement()
     assert workspace.up_to_date()
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://elsewhere:5000")
     assert not workspace.up_to_date()

@@ -1,4 +1,4 @@
-"""The bridge to DVC: stages and their order are read from DVC, each is run by it, and none outlives the run."""
+"""Stages run by DVC: their names and order are read from it, and no stage outlives the run."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ import yaml
 from retouch.errors import RetouchError
 
 LOCK = Path("dvc.lock")
-GRACE_SECONDS = 10.0  # between asking a stage to stop and killing it
+GRACE_SECONDS = 10.0  # between SIGTERM and SIGKILL
 
 
 class StageError(RetouchError):
@@ -32,8 +32,8 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Done:
-    """A stage that ended well; `changed` says whether it ran, or DVC's cache gave it other outputs."""
+class StageResult:
+    """A stage that succeeded; `changed` says whether it ran, or DVC's cache gave it other outputs."""
 
     stage: str
     changed: bool
@@ -41,17 +41,16 @@ class Done:
 
 
 def stages() -> list[Stage]:
-    """The stages of the project here, every one after those it needs, else in the order of dvc.yaml. Raises StageError."""
+    """The stages of the project here, each after those that it needs, else in the order of dvc.yaml. Raises StageError."""
     with _repository() as repo:
         graph = repo.index.graph
-        named = {stage.addressing: stage for stage in repo.index.stages if not stage.is_data_source}
-        needs = {name: [up.addressing for up in graph.successors(stage)] for name, stage in named.items()}
-    ordered: list[Stage] = []
+        nodes = {stage.addressing: stage for stage in repo.index.stages if not stage.is_data_source}
+        needs = {name: {node.addressing for node in graph.successors(stage)} & nodes.keys() for name, stage in nodes.items()}
+    ordered: dict[str, Stage] = {}
     while len(ordered) < len(needs):
-        placed = {stage.name for stage in ordered}
-        name = next(name for name in needs if name not in placed and placed.issuperset(set(needs[name]) & needs.keys()))
-        ordered.append(Stage(name, tuple(sorted(set(needs[name]) & needs.keys()))))
-    return ordered
+        name = next(name for name in needs if name not in ordered and needs[name] <= ordered.keys())
+        ordered[name] = Stage(name, tuple(sorted(needs[name])))
+    return list(ordered.values())
 
 
 def outdated() -> set[str]:
@@ -72,10 +71,10 @@ def _repository() -> Iterator[Any]:
         raise StageError(f"DVC cannot read the project: {' '.join(str(error).split())}") from None
 
 
-def reproduce(stage: str, say: Callable[[str], None], force: bool = False) -> Done:
-    """Let DVC bring one stage up to date; every line it writes goes to `say`.
+def reproduce(stage: str, log: Callable[[str], None], force: bool = False) -> StageResult:
+    """Let DVC bring one stage up to date; each line of its output goes to `log`.
 
-    It runs in a process group of its own, which is killed whole when this call is interrupted.
+    The stage has a process group of its own, which is stopped when this call is interrupted.
     Raises StageError with the stage's own `error:` line.
     """
     command = [sys.executable, "-m", "dvc", "--wait-for-lock", "repro", "--single-item", stage]
@@ -84,7 +83,7 @@ def reproduce(stage: str, say: Callable[[str], None], force: bool = False) -> Do
         "PYTHONUNBUFFERED": "1",
         "DVC_NO_ANALYTICS": "1",
     }
-    before, began, lines = _locked(stage), time.monotonic(), list[str]()
+    before, began, lines = _lock_entry(stage), time.monotonic(), list[str]()
     process = subprocess.Popen(
         [*command, "--force"] if force else command,
         env=environment,
@@ -98,38 +97,38 @@ def reproduce(stage: str, say: Callable[[str], None], force: bool = False) -> Do
     try:
         for line in process.stdout or ():
             lines.append(line.rstrip())
-            say(line.rstrip())
+            log(line.rstrip())
         code = process.wait()
     finally:
-        _end(process)
+        _stop_group(process)
     if code:
         raise StageError(f"stage {stage}: {_reason(lines, code)}")
     ran = any(line.startswith("Running stage ") for line in lines)
-    return Done(stage, ran or _locked(stage) != before, time.monotonic() - began)
+    return StageResult(stage, ran or _lock_entry(stage) != before, time.monotonic() - began)
 
 
-def _locked(stage: str) -> Any:
-    recorded = yaml.load(LOCK.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader)) if LOCK.exists() else {}
-    return ((recorded or {}).get("stages") or {}).get(stage)
+def _lock_entry(stage: str) -> Any:
+    content = yaml.load(LOCK.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader)) if LOCK.exists() else {}
+    return ((content or {}).get("stages") or {}).get(stage)
 
 
-def _end(process: subprocess.Popen[str]) -> None:
-    """Stop what is left of the process's group: asked first, killed after a grace."""
-    for number, patience in ((signal.SIGTERM, GRACE_SECONDS), (signal.SIGKILL, 1.0)):
+def _stop_group(process: subprocess.Popen[str]) -> None:
+    """Stop what is left of the process's group: SIGTERM first, SIGKILL after a grace period."""
+    for number, seconds in ((signal.SIGTERM, GRACE_SECONDS), (signal.SIGKILL, 1.0)):
         try:
             os.killpg(process.pid, number)
         except (ProcessLookupError, PermissionError):
             break
-        until = time.monotonic() + patience
-        while _alive(process) and time.monotonic() < until:
+        deadline = time.monotonic() + seconds
+        while _is_alive(process) and time.monotonic() < deadline:
             time.sleep(0.05)
     process.wait()
     if process.stdout:
         process.stdout.close()
 
 
-def _alive(process: subprocess.Popen[str]) -> bool:
-    process.poll()  # reap the leader, else its group never looks empty
+def _is_alive(process: subprocess.Popen[str]) -> bool:
+    process.poll()  # reaps the leader, without which its group never looks empty
     try:
         os.killpg(process.pid, 0)
     except (ProcessLookupError, PermissionError):
