@@ -6,9 +6,18 @@ import torch
 
 from retouch.errors import SettingsError
 from retouch.models import create
-from retouch.models.layers.color_transforms import TERMS, Transforms, apply, fitted, places, stilled, terms
-from retouch.models.region.patches import around, blurred, edges, near
-from retouch.models.region.segments import of_colours, of_labels, of_mask
+from retouch.models.layers.color_transforms import (
+    TERMS,
+    Transforms,
+    apply_transforms,
+    fit_coefficients,
+    pixel_positions,
+    suppress_slight_changes,
+    terms,
+)
+from retouch.models.region.options import RENAMED_OPTIONS
+from retouch.models.region.sampling import boundaries, box_blur, dilate, patches_at
+from retouch.models.region.segments import segment_colours, segment_labels, segment_mask
 from retouch.models.region.statistics import BINS, histograms
 
 SIZE = 48
@@ -42,7 +51,7 @@ def cast(real: torch.Tensor, mask: torch.Tensor, seed: int) -> torch.Tensor:
 def trained() -> torch.nn.Module:
     """A small network after a few seconds of training on colour casts, one in four pictures without."""
     torch.manual_seed(0)
-    model = create("region", width=32, edge=32, more=8)
+    model = create("region", width=32, boundary_patches=32, interior_patches=8)
     optimizer = torch.optim.Adam(model.parameters(), lr=4e-3, betas=(0.9, 0.99))
     for step in range(250):
         real, mask = scenes(16, 100 + step), boxes(16, step)
@@ -58,7 +67,7 @@ def trained() -> torch.nn.Module:
 
 
 @torch.no_grad()
-def test_it_mends_what_it_has_not_seen_and_leaves_the_rest_as_it_is(trained):
+def test_it_fixes_new_composites_and_leaves_the_rest_as_it_is(trained):
     real, mask = scenes(40, 1), boxes(40, 7001)
     composite = cast(real, mask, 9001)
     once = trained({"composite": composite, "mask": mask}).image
@@ -71,10 +80,10 @@ def test_it_mends_what_it_has_not_seen_and_leaves_the_rest_as_it_is(trained):
 
 
 @torch.no_grad()
-def test_it_looks_closer_once_it_is_trained():
+def test_a_trained_network_takes_more_patches():
     torch.manual_seed(3)
-    once, often = (create("region", width=32, looks=looks) for looks in ((1, 1), (2, 8)))
-    for parameter in once.vote.parameters():
+    once, often = (create("region", width=32, evaluation_patch_multiplier=multiplier) for multiplier in ((1, 1), (2, 8)))
+    for parameter in once.vote_head.parameters():
         parameter.copy_(torch.randn_like(parameter))
     often.load_state_dict(once.state_dict())
     given = {"composite": scenes(2, 1), "mask": boxes(2, 2)}
@@ -115,7 +124,7 @@ def test_an_empty_and_a_full_mask_are_taken(trained, value):
 def test_a_region_free_network_finds_what_it_changes_and_its_regions_by_colour_where_there_are_no_labels():
     torch.manual_seed(1)
     model = create("region-free", width=32).eval()
-    for parameter in model.vote.parameters():
+    for parameter in model.vote_head.parameters():
         parameter.add_(1.0)
     real = scenes(2, 8)
     labels = torch.ones(2, SIZE, SIZE, dtype=torch.long)
@@ -137,27 +146,27 @@ def test_terms_are_the_polynomial_and_zero_coefficients_change_nothing():
         torch.testing.assert_close(found[name], expected)
     assert float(found["x"][0, 0]) == pytest.approx(1 / 6 - 1)
     assert float(found["y"][3, 0]) == pytest.approx(1 - 1 / 4)
-    torch.testing.assert_close(places(4, 6).T.unflatten(1, (4, 6)), torch.stack([found["x"], found["y"]]))
+    torch.testing.assert_close(pixel_positions(4, 6).T.unflatten(1, (4, 6)), torch.stack([found["x"], found["y"]]))
     nothing = Transforms(torch.zeros(1, 2, len(TERMS), 3), torch.rand(1, 2, 4, 6), torch.zeros(1, 2))
-    assert torch.equal(apply(image, nothing), image)
+    assert torch.equal(apply_transforms(image, nothing), image)
 
 
 def test_the_fit_is_weighted_ridge_regression():
     generator = torch.Generator().manual_seed(0)
     known, values, weight = (torch.rand(2, 3, 40, n, generator=generator).double() for n in (len(TERMS), 3, 1))
     ridge = torch.linspace(0.01, 0.5, len(TERMS)).double()
-    found = fitted(known, values, weight, ridge)
+    found = fit_coefficients(known, values, weight, ridge)
     left = (known * weight).mT @ known + torch.diag(ridge)
     torch.testing.assert_close(found, torch.linalg.solve(left, (known * weight).mT @ values))
     exact = known @ torch.rand(2, 3, len(TERMS), 3, generator=generator).double()
-    torch.testing.assert_close(known @ fitted(known, exact, weight, ridge * 1e-9), exact, rtol=0, atol=1e-5)
+    torch.testing.assert_close(known @ fit_coefficients(known, exact, weight, ridge * 1e-9), exact, rtol=0, atol=1e-5)
 
 
 def test_slight_changes_are_not_made_and_strong_ones_whole():
     image, regions = torch.rand(3, 3, 8, 8), torch.ones(3, 1, 8, 8)
     coefficients = torch.zeros(3, 1, len(TERMS), 3)
     coefficients[:, 0, 0] = torch.tensor([0.01, 0.03, 0.5])[:, None]  # offsets of all channels
-    kept = stilled(coefficients, regions, terms(image), 0.02)
+    kept = suppress_slight_changes(coefficients, regions, terms(image), 0.02)
     assert not kept[0].any()
     torch.testing.assert_close(kept[1], coefficients[1] / 2)
     assert torch.equal(kept[2], coefficients[2])
@@ -166,7 +175,7 @@ def test_slight_changes_are_not_made_and_strong_ones_whole():
 def test_patches_are_those_around_the_places():
     image = torch.rand(2, 3, 20, 15)
     where = torch.tensor([[0, 33, 299], [7, 150, 151]])
-    found = around(image, where, 3, 2)
+    found = patches_at(image, where, 3, 2)
     padded = torch.nn.functional.pad(image, (2, 2, 2, 2), mode="replicate")
     for picture in range(2):
         for index, place in enumerate(where[picture].tolist()):
@@ -180,27 +189,27 @@ def test_windows_are_those_of_pooling():
     cross = torch.tensor([[0.0, 1, 0], [1, 1, 1], [0, 1, 0]]).view(1, 1, 3, 3)
     padded = torch.nn.functional.pad(numbers, (1, 1, 1, 1), mode="replicate")
     around_each = torch.nn.functional.unfold(padded, 3).view(2, 9, 9, 12)[:, cross.flatten().bool()]
-    assert torch.equal(edges(numbers), (around_each != numbers).any(1, keepdim=True).float())
+    assert torch.equal(boundaries(numbers), (around_each != numbers).any(1, keepdim=True).float())
     marked = (torch.rand(2, 1, 9, 12) > 0.9).float()
-    assert torch.equal(near(marked), torch.nn.functional.max_pool2d(marked, 5, 1, 2))
+    assert torch.equal(dilate(marked), torch.nn.functional.max_pool2d(marked, 5, 1, 2))
     image = torch.rand(2, 3, 9, 12)
     padded = torch.nn.functional.pad(image, (1, 1, 1, 1), mode="replicate")
-    torch.testing.assert_close(blurred(image, 3), torch.nn.functional.avg_pool2d(padded, 3, 1))
+    torch.testing.assert_close(box_blur(image, 3), torch.nn.functional.avg_pool2d(padded, 3, 1))
 
 
 def test_regions_of_masks_labels_and_colours():
     mask = torch.tensor([0.0, 0.4, 0.6, 1.0]).view(1, 1, 2, 2)
-    found = of_mask(mask)
+    found = segment_mask(mask)
     assert found.number.flatten().tolist() == [1, 1, 0, 0]
     torch.testing.assert_close(found.weight.sum(1), torch.ones(1, 2, 2))
     labels = torch.tensor([[[5, 5, 5, 9], [9, 0, 0, 2], [0, 0, 0, 0]]])
-    found = of_labels(labels, 2)
+    found = segment_labels(labels, 2)
     assert found.classes.tolist() == [[5, 9]]  # the largest first; 0 is none, and 2 was one too many
     assert found.number.flatten().tolist() == [0, 0, 0, 1, 1, 2, 2, 2, 2, 2, 2, 2]
-    assert of_labels(labels, 8).classes.tolist() == [[5, 9, 2, 0, 0, 0, 0, 0]]
+    assert segment_labels(labels, 8).classes.tolist() == [[5, 9, 2, 0, 0, 0, 0, 0]]
     image = torch.zeros(1, 3, 8, 8)
     image[..., 4:] = 1
-    number = of_colours(image, 4).number[0]
+    number = segment_colours(image, 4).number[0]
     assert not set(number[:, :4].unique().tolist()) & set(number[:, 4:].unique().tolist())
 
 
@@ -208,15 +217,33 @@ def test_histograms_count_the_colours_of_each_region():
     image, mask = torch.zeros(1, 3, 8, 8), torch.zeros(1, 1, 8, 8)
     mask[..., :4] = 1
     image[:, 0] = mask[:, 0]
-    inside, outside = histograms(image, of_mask(mask))[0].unflatten(1, (3, BINS))
+    inside, outside = histograms(image, segment_mask(mask))[0].unflatten(1, (3, BINS))
     assert float(inside[0, -1]) == float(outside[0, 0]) == pytest.approx(BINS / 4)
     assert float(inside[0, 0]) == float(outside[0, -1]) == 0
 
 
 @pytest.mark.parametrize(
     ("option", "value", "said"),
-    [("regions", "faces", "mask, labels, colours"), ("count", 8, "square"), ("side", 6, "odd"), ("width", 30, "of heads, 4")],
+    [
+        ("regions", "faces", "mask, labels, colours"),
+        ("count", 8, "square"),
+        ("count", 0, "whole number above 0"),
+        ("layers", 1.5, "whole number above 0"),
+        ("patch_size", 6, "odd"),
+        ("width", 30, "of heads, 4"),
+        ("evaluation_patch_multiplier", 3, "a pair"),
+        ("evaluation_patch_multiplier", [2, 8, 1], "a pair"),
+        ("evaluation_patch_multiplier", (2, 0.5), "a pair"),
+        ("minimum_change", -0.1, "0 to 1"),
+        ("unlabelled_probability", 2, "0 to 1"),
+    ],
 )
 def test_options_that_do_not_fit_are_named(option, value, said):
     with pytest.raises(SettingsError, match=rf"options\.{option} is .*{said}"):
         create("region-free", **{option: value})
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED_OPTIONS.items())
+def test_former_names_of_options_name_the_new_ones(old, new):
+    with pytest.raises(SettingsError, match=rf"architecture region: the option {old} is now {new}"):
+        create("region", **{old: 1})

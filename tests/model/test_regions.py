@@ -11,7 +11,7 @@ from retouch.errors import RetouchError
 from retouch.images import resize, to_tensor, to_uint8
 from retouch.inference.harmonize import harmonize, retouch
 from retouch.models.harmonization import Harmonizer, TransformPrediction
-from retouch.models.layers.color_transforms import TERMS, Transforms, apply
+from retouch.models.layers.color_transforms import TERMS, Transforms, apply_transforms
 
 
 class Tinted(Harmonizer):
@@ -23,7 +23,7 @@ class Tinted(Harmonizer):
 
     def forward(self, batch):
         transforms = Transforms(self.coefficients, batch["mask"], torch.zeros(1, 1, dtype=torch.long))
-        return TransformPrediction(apply(batch["composite"], transforms).clamp(0, 1), transforms=transforms)
+        return TransformPrediction(apply_transforms(batch["composite"], transforms).clamp(0, 1), transforms=transforms)
 
 
 class Banded(Tinted):
@@ -35,7 +35,8 @@ class Banded(Tinted):
         bright = (batch["composite"].mean(1, keepdim=True) * 4 - 1.6).clamp(0, 1)
         regions = torch.cat([bright, 1 - bright, torch.zeros_like(bright)], dim=1)
         transforms = Transforms(self.coefficients, regions, torch.tensor([[3, 5, 9]]))
-        return TransformPrediction(apply(batch["composite"], transforms).clamp(0, 1), transforms=transforms, mask_given=False)
+        image = apply_transforms(batch["composite"], transforms).clamp(0, 1)
+        return TransformPrediction(image, transforms=transforms, mask_given=False)
 
 
 def drawn(rng, regions=1, amount=0.2) -> np.ndarray:
@@ -52,7 +53,7 @@ def softly(rng, size) -> np.ndarray:
 def in_float(image: np.ndarray, layers: Regions) -> np.ndarray:
     maps = torch.from_numpy(layers.maps).float()[None] / 255
     transforms = Transforms(torch.from_numpy(layers.coefficients)[None], maps, torch.zeros(1, len(layers.classes)))
-    return to_uint8(apply(to_tensor([image]), transforms))[0]
+    return to_uint8(apply_transforms(to_tensor([image]), transforms))[0]
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from retouch.editing.edits import EditedLayers
 from retouch.editing.transform_layers import Regions
 from retouch.errors import RetouchError
 from retouch.files import atomic_file
-from retouch.models.layers.color_transforms import TERMS, Transforms, apply, places
+from retouch.models.layers.color_transforms import TERMS, Transforms, apply_transforms, pixel_positions
 
 POINTS = 33  # a side
 
@@ -48,7 +48,7 @@ def _centre(region: np.ndarray) -> tuple[float, float]:
     """The centroid of a uint8 H×W region, x and y in (−1, 1)."""
     height, width = region.shape
     total = region.sum(dtype=np.float64) or 1
-    x, y = places(1, width)[:, 0].numpy(), places(height, 1)[:, 1].numpy()
+    x, y = pixel_positions(1, width)[:, 0].numpy(), pixel_positions(height, 1)[:, 1].numpy()
     return float(region.sum(axis=0, dtype=np.float64) @ x / total), float(region.sum(axis=1, dtype=np.float64) @ y / total)
 
 
@@ -59,7 +59,7 @@ def _table(coefficients: np.ndarray) -> np.ndarray:
     colours = torch.stack([red, green, blue])[None].flatten(2, 3)
     everywhere = torch.ones(1, 1, *colours.shape[2:], dtype=torch.float64)
     transforms = Transforms(torch.from_numpy(coefficients.astype(np.float64))[None, None], everywhere, torch.zeros(1, 1))
-    return apply(colours, transforms)[0].flatten(1).T.numpy()
+    return apply_transforms(colours, transforms)[0].flatten(1).T.numpy()
 
 
 def _text(name: str, table: np.ndarray) -> str:

@@ -14,5 +14,12 @@ def _region(**options: Any) -> Architecture:
 
 VARIANTS = {
     "region": _region(),
-    "region-free": _region(regions="labels", count=9, edge=24, more=8, rounds=2, looks=(2, 2)),
+    "region-free": _region(
+        regions="labels",
+        count=9,
+        boundary_patches=24,
+        interior_patches=8,
+        layers=2,
+        evaluation_patch_multiplier=(2, 2),
+    ),
 }

@@ -1,62 +1,104 @@
-"""Places of a picture worth a look, and the patches around them: what the networks that fit colour transforms see."""
+"""Patches along the boundaries of regions and inside them, as features of a network."""
 
-from collections.abc import Callable
-from functools import reduce
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-NEAR = 2  # px: still near an edge
+from retouch.models.layers.color_transforms import COLOUR_TERMS
+from retouch.models.region.sampling import (
+    boundaries,
+    box_blur,
+    count_numbers,
+    dilate,
+    fixed_order,
+    patches_at,
+    pixels_at,
+)
+from retouch.models.region.segments import Segments
 
+WIDE_STEP = 3  # px between the samples of the wide patches
+SCALES = 2  # of patches: fine and wide
+PATCH_CHANNELS = 4  # of a sample: colour, and whether it is of the patch's own region
+POINT_CHANNELS = 7  # of a patch's middle: colour, whether it is on a boundary or near one, x and y
+COLOUR_GAIN, COLOUR_SHIFT = 4, 2  # values in [0, 1] enter a network as [−2, 2]
 
-def scattered(like: Tensor) -> Tensor:
-    """The same unordered values in [0, 1) at every call, 1×1×H×W as N×C×H×W: which of equal pixels are taken first."""
-    height, width = like.shape[-2:]
-    place = torch.arange(height * width, device=like.device, dtype=torch.float64)
-    return (place * 0.6180339887498949 % 1).view(1, 1, height, width).to(like)
-
-
-def edges(numbers: Tensor) -> Tensor:
-    """1 where a pixel of N×1×H×W whole numbers touches one of another number at a side, as floats."""
-    found = torch.zeros_like(numbers, dtype=torch.bool)
-    for side in (-2, -1):
-        last = numbers.shape[side] - 1
-        differ = numbers.narrow(side, 1, last) != numbers.narrow(side, 0, last)
-        margin = (0, 0) if side == -2 else ()
-        found = found | F.pad(differ, (*margin, 1, 0)) | F.pad(differ, (*margin, 0, 1))
-    return found.float()
-
-
-def near(marked: Tensor) -> Tensor:
-    """The pixels of N×1×H×W at most NEAR away from marked ones, across and up and down."""
-    return _shifted(_shifted(marked, -1, NEAR, torch.maximum), -2, NEAR, torch.maximum)
+# boundary pixels come first, then those near a boundary, then others
+BOUNDARY_SCORE, NEAR_SCORE, RANDOM_SCORE = 1, 0.5, 0.4
 
 
-def blurred(image: Tensor, side: int) -> Tensor:
-    """The mean over side×side windows, the border repeated; `side` is odd."""
-    return _shifted(_shifted(image, -1, side // 2, torch.add), -2, side // 2, torch.add) / side**2
+@dataclass(frozen=True)
+class Patches:
+    """T patches of each of R regions of N pictures, the boundary patches first."""
+
+    places: Tensor  # N×R×T pixel numbers
+    features: Tensor  # N×R×T×width
+    neighbours: Tensor  # N×R×T×R: the shares of the other regions in each patch
+    valid: Tensor  # N×R×T×1: 1 for patches of the region, 0 where it has too few pixels
+
+    def with_features(self, features: Tensor) -> "Patches":
+        """The same patches described by other features."""
+        return replace(self, features=features)
 
 
-def _shifted(image: Tensor, side: int, reach: int, joined: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """The picture joined with itself moved along one side by up to `reach` px either way: several times faster than pooling."""
-    padded = F.pad(image, (reach, reach, 0, 0) if side == -1 else (0, 0, reach, reach), mode="replicate")
-    parts = [padded.narrow(side, start, image.shape[side]) for start in range(2 * reach + 1)]
-    return reduce(joined, parts)
+class PatchEncoder(nn.Module):
+    """Chooses patches of `patch_size`² px, each with a wide one of WIDE_STEP times the size → `width` features each."""
 
+    def __init__(self, patch_size: int, width: int) -> None:
+        super().__init__()
+        self.patch_size = patch_size
+        self.embed = nn.Linear(SCALES * PATCH_CHANNELS * patch_size**2 + POINT_CHANNELS, width)
+        self.mix = nn.Linear(width, width)
 
-def at(image: Tensor, places: Tensor) -> Tensor:
-    """Values of N×C×H×W at N×K pixel numbers, N×K×C."""
-    return image.flatten(2).gather(2, places[:, None].expand(-1, image.shape[1], -1)).transpose(1, 2)
+    def forward(self, composite: Tensor, term_values: Tensor, segments: Segments, counts: tuple[int, int]) -> Patches:
+        """N×3×H×W in [0, 1], its `terms`, and how many patches a region has along its boundary and inside → Patches."""
+        count = segments.count
+        numbers = segments.number[:, None].to(composite)
+        boundary = boundaries(numbers)
+        near_boundary = dilate(boundary)
+        places = self._choose_places(numbers, count, boundary, near_boundary, counts)
+        flat = places.flatten(1)
+        own = torch.arange(count, device=places.device).repeat_interleave(places.shape[2])[None, :, None]
+        windows = self._windows(COLOUR_GAIN * composite - COLOUR_SHIFT, numbers, flat)
+        positions = term_values[:, COLOUR_TERMS:].unflatten(2, composite.shape[-2:])
+        point = torch.cat([COLOUR_GAIN * composite - COLOUR_SHIFT, boundary, near_boundary, positions], dim=1)
+        features = self._encode(windows, own, pixels_at(point, flat))
+        shares = self._neighbour_shares(windows[0][:, :, 3], own, count)
+        region = segments.number.flatten(1).gather(1, flat).view_as(places)
+        return Patches(
+            places,
+            features.unflatten(1, places.shape[1:]),
+            shares.unflatten(1, places.shape[1:]),
+            (region == torch.arange(count, device=region.device)[:, None])[..., None].to(composite),
+        )
 
+    def _choose_places(
+        self, numbers: Tensor, count: int, boundary: Tensor, near_boundary: Tensor, counts: tuple[int, int]
+    ) -> Tensor:
+        """Pixel numbers N×R×T: random ones in training, else always the same."""
+        anywhere = torch.rand_like(boundary) if self.training else fixed_order(boundary)
+        inside = torch.stack([numbers[:, 0] == number for number in range(count)], dim=1).to(numbers)
+        along_boundary = BOUNDARY_SCORE + boundary + NEAR_SCORE * near_boundary + RANDOM_SCORE * anywhere
+        scores = inside * along_boundary, inside * (BOUNDARY_SCORE + anywhere)
+        places = [score.flatten(2).topk(k, dim=2).indices for score, k in zip(scores, counts, strict=True)]
+        return torch.cat(places, dim=2)
 
-def around(image: Tensor, places: Tensor, side: int, step: int) -> Tensor:
-    """Patches of N×C×H×W around N×K pixels: side×side samples `step` px apart, the border repeated; N×K×C×side²."""
-    width, margin = image.shape[-1], side // 2 * step
-    padded = F.pad(image, (margin,) * 4, mode="replicate")
-    stride = width + 2 * margin
-    line = torch.arange(side, device=image.device) * step
-    corner = torch.div(places, width, rounding_mode="floor") * stride + places % width
-    index = (corner[..., None] + (line[:, None] * stride + line).flatten()).flatten(1)
-    found = padded.flatten(2).gather(2, index[:, None].expand(-1, image.shape[1], -1))
-    return found.unflatten(2, (places.shape[1], side * side)).transpose(1, 2)
+    def _windows(self, colours: Tensor, numbers: Tensor, places: Tensor) -> list[Tensor]:
+        """Fine and wide patches N×K×PATCH_CHANNELS×size²: colours and region numbers."""
+        layers = ((colours, 1), (box_blur(colours, WIDE_STEP), WIDE_STEP))
+        return [patches_at(torch.cat([layer, numbers], dim=1), places, self.patch_size, step) for layer, step in layers]
+
+    def _encode(self, windows: list[Tensor], own: Tensor, point: Tensor) -> Tensor:
+        """N×K×width features of windows whose middles belong to the regions `own` and look like `point`."""
+        parts = []
+        for window in windows:
+            is_own = (window[:, :, 3] == own).to(window)
+            parts += [window[:, :, :3].flatten(2), COLOUR_GAIN * is_own - COLOUR_SHIFT]
+        return self.mix(F.silu(self.embed(torch.cat([*parts, point], dim=2))))
+
+    def _neighbour_shares(self, numbers: Tensor, own: Tensor, count: int) -> Tensor:
+        """The shares of the other regions among the samples of the fine patches, N×K×R."""
+        others = own != torch.arange(count, device=own.device)
+        shares = count_numbers(numbers.long(), count).to(numbers) * others
+        return shares / shares.sum(2, keepdim=True).clamp_min(1)

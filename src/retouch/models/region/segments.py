@@ -1,4 +1,4 @@
-"""A picture's regions, as the networks take them that fit a colour transform to each."""
+"""The regions of a picture, as networks that fit a colour transform to each take them."""
 
 from dataclasses import dataclass
 
@@ -6,19 +6,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from retouch.models.layers.color_transforms import places
+from retouch.models.layers.color_transforms import pixel_positions
 
 CLASSES = 256
-"""Class numbers are below this: label maps are of 8 bits."""
-ROUNDS, NEARNESS = 6, 0.35
-"""Of k-means; and what half a picture's side counts, in colours from 0 to 1."""
+"""Class numbers are below this: label maps have 8 bits."""
+FOREGROUND_THRESHOLD = 0.5
+CLUSTERING_STEPS = 6  # of k-means
+POSITION_WEIGHT = 0.35  # of half a picture's side, beside colours in [0, 1]
 
 
 @dataclass(frozen=True)
 class Segments:
-    """R regions of N pictures. Not every picture has all: those of no area are to be left out of account."""
+    """R regions of N pictures. A picture can have fewer: regions without pixels are ignored."""
 
-    weight: Tensor  # N×R×H×W in [0, 1], the regions' sum at most 1
+    weight: Tensor  # N×R×H×W in [0, 1]; the sum over the regions is at most 1
     number: Tensor  # N×H×W whole numbers: the region that a pixel belongs to, R = none
     classes: Tensor  # N×R whole numbers, 0 = none
 
@@ -28,14 +29,14 @@ class Segments:
         return self.weight.shape[1]
 
 
-def of_mask(mask: Tensor) -> Segments:
+def segment_mask(mask: Tensor) -> Segments:
     """Foreground and background of N×1×H×W masks."""
     classes = torch.zeros(len(mask), 2, dtype=torch.long, device=mask.device)
-    return Segments(torch.cat([mask, 1 - mask], dim=1), (mask[:, 0] <= 0.5).long(), classes)
+    return Segments(torch.cat([mask, 1 - mask], dim=1), (mask[:, 0] <= FOREGROUND_THRESHOLD).long(), classes)
 
 
-def of_labels(labels: Tensor, count: int) -> Segments:
-    """The `count` largest classes above 0 of N×H×W label maps; what is left over is no region."""
+def segment_labels(labels: Tensor, count: int) -> Segments:
+    """The `count` largest classes above 0 of N×H×W label maps; pixels of other classes belong to no region."""
     flat = labels.flatten(1).long()
     ones = torch.ones_like(flat, dtype=torch.float32)
     areas = torch.zeros(len(flat), CLASSES, device=flat.device).scatter_add(1, flat, ones)
@@ -43,30 +44,30 @@ def of_labels(labels: Tensor, count: int) -> Segments:
     area, classes = areas.topk(count, dim=1)
     order = torch.arange(count, device=flat.device).expand_as(classes)
     numbers = torch.full_like(areas, count, dtype=torch.long).scatter(1, classes, torch.where(area > 0, order, count))
-    return _hard(numbers.gather(1, flat).view_as(labels), torch.where(area > 0, classes, 0))
+    return _hard_segments(numbers.gather(1, flat).view_as(labels), torch.where(area > 0, classes, 0))
 
 
-def of_colours(image: Tensor, count: int) -> Segments:
-    """Regions of similar colour and place, k-means from a square grid of `count` seeds: where there are no labels.
+def segment_colours(image: Tensor, count: int) -> Segments:
+    """Regions of similar colour and place where there are no labels: k-means from a square grid of `count` seeds.
 
-    `image` is N×3×H×W in [0, 1], `count` a square number. Regions have no class.
+    `image` is N×3×H×W in [0, 1], `count` a square number. The regions have no class.
     """
     height, width = image.shape[-2:]
-    place = NEARNESS * places(height, width, image.device).to(image)
-    points = torch.cat([image.flatten(2).transpose(1, 2), place.expand(len(image), -1, -1)], dim=2)
+    position = POSITION_WEIGHT * pixel_positions(height, width, image.device).to(image)
+    points = torch.cat([image.flatten(2).transpose(1, 2), position.expand(len(image), -1, -1)], dim=2)
     side = round(count**0.5)
     rows, columns = (((torch.arange(side, device=image.device) + 0.5) * s / side).long() for s in (height, width))
     centres = points[:, (rows[:, None] * width + columns).flatten()]
-    for turn in range(ROUNDS):
+    for step in range(CLUSTERING_STEPS):
         nearest = torch.cdist(points, centres).argmin(2)
-        if turn < ROUNDS - 1:
+        if step < CLUSTERING_STEPS - 1:
             member = F.one_hot(nearest, count).to(image)
             total = member.sum(1)[..., None]
             centres = torch.where(total > 0, member.transpose(1, 2) @ points / total.clamp_min(1), centres)
-    return _hard(nearest.view(-1, height, width), nearest.new_zeros(len(image), count))
+    return _hard_segments(nearest.view(-1, height, width), nearest.new_zeros(len(image), count))
 
 
-def _hard(number: Tensor, classes: Tensor) -> Segments:
+def _hard_segments(number: Tensor, classes: Tensor) -> Segments:
     count = classes.shape[1]
     weight = number[:, None] == torch.arange(count, device=number.device)[:, None, None]
     return Segments(weight.float(), number, classes)

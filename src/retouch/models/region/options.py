@@ -1,0 +1,81 @@
+"""The options of `Region`: what each means and can be, and their former names."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from retouch.errors import SettingsError
+
+RegionSource = Literal["mask", "labels", "colours"]
+
+RENAMED_OPTIONS = {
+    "edge": "boundary_patches",
+    "more": "interior_patches",
+    "side": "patch_size",
+    "looks": "evaluation_patch_multiplier",
+    "still": "minimum_change",
+    "rounds": "layers",
+    "unlabelled": "unlabelled_probability",
+}
+COUNTS = ("count", "boundary_patches", "interior_patches", "patch_size", "width", "heads", "layers")
+
+
+@dataclass(frozen=True)
+class RegionOptions:
+    """What a variant chooses. Raises SettingsError, naming the option and what it can be, for a value that does not fit."""
+
+    regions: RegionSource = "mask"
+    """"mask": foreground (changed) and background. "labels": the largest classes of a label map; without one, as "colours".
+    "colours": regions of similar colour and place."""
+    count: int = 4
+    """Regions of a picture with "labels" and "colours", a square number."""
+    boundary_patches: int = 48
+    """Patches of a region along its boundary."""
+    interior_patches: int = 16
+    """Patches of a region anywhere in it."""
+    patch_size: int = 7
+    """px, odd."""
+    width: int = 96
+    """Features of patches and regions, a multiple of `heads`."""
+    heads: int = 4
+    """Of the attention between regions."""
+    layers: int = 1
+    """How often regions attend to one another."""
+    evaluation_patch_multiplier: tuple[int, int] = (2, 8)
+    """How many times as many boundary and interior patches a trained network takes: few are enough in training, and the votes
+    of more are surer."""
+    minimum_change: float = 0.025
+    """Root mean square, of the colour range: a trained network leaves regions alone that it would change by less."""
+    unlabelled_probability: float = 0.2
+    """Share of the training batches with "labels" whose label maps are hidden."""
+
+    def __post_init__(self) -> None:
+        if self.regions not in get_args(RegionSource):
+            raise self._refusal("regions", f"choose one of {', '.join(get_args(RegionSource))}")
+        for name in COUNTS:
+            if not _is_count(getattr(self, name)):
+                raise self._refusal(name, "give a whole number above 0")
+        if self.regions != "mask" and math.isqrt(self.count) ** 2 != self.count:
+            raise self._refusal("count", "choose a square number, for a grid of seeds")
+        if self.patch_size % 2 == 0:
+            raise self._refusal("patch_size", "choose an odd number, so that a patch has a middle")
+        if self.width % self.heads:
+            raise self._refusal("width", f"choose a multiple of heads, {self.heads}")
+        multiplier = self.evaluation_patch_multiplier
+        if not isinstance(multiplier, tuple | list) or len(multiplier) != 2 or not all(map(_is_count, multiplier)):
+            raise self._refusal("evaluation_patch_multiplier", "give a pair: for boundary patches and for interior patches")
+        if not _is_share(self.minimum_change):
+            raise self._refusal("minimum_change", "give a share of the colour range, 0 to 1")
+        if not _is_share(self.unlabelled_probability):
+            raise self._refusal("unlabelled_probability", "give a probability, 0 to 1")
+
+    def _refusal(self, name: str, remedy: str) -> SettingsError:
+        return SettingsError(f"models.*.options.{name} is {getattr(self, name)!r}: {remedy}")
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _is_share(value: object) -> bool:
+    return isinstance(value, int | float) and 0 <= value <= 1
