@@ -13,7 +13,6 @@ from flows import workspace
 from flows.reporter import Terminal
 from flows.summary import Summary
 from retouch import tracking
-from retouch.cli.environment import limit_spinning
 from retouch.errors import RetouchError
 from retouch.settings import load
 
@@ -39,7 +38,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--force", action="store_true", help="run every stage, up to date or not")
     parser.add_argument("--no-promote", action="store_true", help="leave the registry's champions as they are")
     options = parser.parse_args(arguments)
-    limit_spinning()  # the gate may measure a champion in this process
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         return _run(force=options.force, promote=not options.no_promote)

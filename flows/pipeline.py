@@ -17,6 +17,7 @@ from prefect.states import Failed
 from flows import dvc_runner, workspace
 from flows.reporter import Reporter, Silent
 from flows.summary import Summary
+from retouch.cli.environment import limit_spinning
 from retouch.errors import RetouchError
 from retouch.settings import load
 
@@ -47,6 +48,7 @@ def run_stage(name: str, log: Callable[[str], None], force: bool = False) -> dvc
 @task(name="promote", task_run_name="promote {name}", cache_policy=NO_CACHE, retries=0)
 def judge(name: str) -> tuple[str, str] | State:
     """Send one model through the gate: (decision, reasons in one line)."""
+    limit_spinning()  # torch is loaded where a champion has to be measured again
     from retouch.registry.promotion import promote
 
     try:
