@@ -17,7 +17,7 @@ from retouch.inference.network_files import save
 from retouch.inference.pictures import read
 from retouch.models import ARCHITECTURES, Architecture, create
 from retouch.models.harmonization import Harmonizer, TransformPrediction
-from retouch.models.layers.color_transforms import TERMS, Transforms, apply
+from retouch.models.layers.color_transforms import TERMS, Transforms, apply_transforms
 
 ORIENTATION, ARTIST = 274, 315
 
@@ -41,7 +41,7 @@ class Tinted(Harmonizer):
 
     def forward(self, batch):
         transforms = Transforms(self.coefficients, batch["mask"], torch.zeros(1, 1, dtype=torch.long))
-        return TransformPrediction(apply(batch["composite"], transforms).clamp(0, 1), transforms=transforms)
+        return TransformPrediction(apply_transforms(batch["composite"], transforms).clamp(0, 1), transforms=transforms)
 
 
 @pytest.fixture
@@ -233,9 +233,9 @@ def test_the_example_of_the_page_runs(place):
 def free(place) -> Path:
     """A network that goes by label maps and changes every region."""
     torch.manual_seed(5)
-    options = {"width": 16, "edge": 8, "more": 4, "still": 0.0}
+    options = {"width": 16, "boundary_patches": 8, "interior_patches": 4, "minimum_change": 0.0}
     model = create("region-free", **options)
-    torch.nn.init.normal_(model.prior[-1].weight, 0, 0.3)
+    torch.nn.init.normal_(model.prior_head[-1].weight, 0, 0.3)
     save(Path("free.safetensors"), model, "region-free", options, {"name": "free", "size": "32", "digest": ""})
     labels = np.full((45, 60), 3, np.uint8)
     labels[20:] = 7
