@@ -18,8 +18,11 @@ def parse() -> None:
     settings = load()
     from retouch.parsing.stage import parse
 
-    for name, earlier in parse(settings).repeats.items():
+    summary = parse(settings)
+    for name, earlier in summary.repeats.items():
         output.line(f"left out {name}: repeats {earlier}")
+    for (source, tests), count in sorted(summary.lookalikes.items()):
+        output.line(f"{count} training scenes of {source} resemble test scenes of {tests}; models tested on {tests} skip them")
 
 
 @commands.command(rich_help_panel=PANEL)
@@ -44,7 +47,7 @@ def validate() -> None:
 def train(model: ModelName) -> None:
     """Train one model on scenes perturbed on the fly; after a kill it continues where it was."""
     settings = load()
-    from retouch.training.fit import train
+    from retouch.training.loop import train
 
     train(settings, model)
 

@@ -74,6 +74,8 @@ def train(
     )
     fabric.launch()
     share = Share(fabric.global_rank, fabric.world_size)
+    if mixture.lookalikes and fabric.is_global_zero:
+        print(f"{name}: left out {mixture.lookalikes} training scenes that resemble a scene of its test sets", flush=True)
     if model_settings.batch % (model_settings.data_echoing_factor * share.world):
         raise SettingsError(f"models.{name}.batch is {model_settings.batch}: choose a multiple of the {share.world} processes")
 
@@ -205,14 +207,12 @@ def validate(
 def _items(
     fabric: Fabric, settings: Settings, model_settings: ModelSettings, mixture: Mixture, share: Share, first: int
 ) -> Iterator[dict[str, Any]]:
-    data = StepData(mixture, model_settings.batch, settings.seed, share, model_settings.data_echoing_factor, first)
-    workers = settings.train.workers
     loader = DataLoader(
-        data,
+        StepData(mixture, model_settings.batch, settings.seed, share, model_settings.data_echoing_factor, first),
         batch_size=None,
         sampler=range(first, model_settings.steps),
-        num_workers=workers,
-        persistent_workers=workers > 0,
+        num_workers=settings.train.workers,
+        persistent_workers=settings.train.workers > 0,
         pin_memory=fabric.device.type == "cuda",
     )
     return iter(loader)
@@ -228,9 +228,8 @@ def _strategy(settings: Settings, model_settings: ModelSettings) -> str:
 @contextmanager
 def _progress(fabric: Fabric, name: str, digest: str, settings: Settings) -> Iterator[Progress]:
     """The record of a training on rank 0, closed with how it ended; other processes keep theirs to themselves."""
-    model = settings.model(name)
-    params = {"seed": settings.seed, **model.model_dump(mode="json")}
-    progress = Progress(name, digest, params, model.steps, recorded=fabric.is_global_zero)
+    params = {"seed": settings.seed, **settings.model(name).model_dump(mode="json")}
+    progress = Progress(name, digest, params, settings.model(name).steps, recorded=fabric.is_global_zero)
     outcome = "FAILED"
     try:
         yield progress
