@@ -8,10 +8,10 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
 
-.PHONY: help setup demo run test lint format lock status report weights clean
+.PHONY: help setup demo run check test test-slow lint format lock status weights clean
 
-help:  ## what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 setup: $(VENV)/.synced  ## the environment, from requirements.lock
 
@@ -31,15 +31,23 @@ run: setup  ## the same on the settings in params.yaml
 	retouch download
 	python -m flows.pipeline
 
-test: setup  ## all tests but the GPU's
+check: setup  ## after a run: `dvc repro` finds nothing left to do, and what is serving
+	dvc repro
+	dvc status --quiet
+	retouch status --json
+
+test: setup  ## all tests but the slow ones and the GPU's
 	python -m pytest
+
+test-slow: setup  ## the slow tests: every network through every test
+	python -m pytest -m slow
 
 lint: setup  ## ruff and mypy
 	ruff check .
 	ruff format --check .
 	mypy
 
-format: setup  ## mend what ruff can
+format: setup  ## fix what ruff can
 	ruff check --fix .
 	ruff format .
 
@@ -52,5 +60,5 @@ status: setup  ## what is serving
 lock: setup  ## requirements.lock from pyproject.toml
 	uv pip compile --quiet --python-version 3.11 --generate-hashes --extra dev pyproject.toml --output-file requirements.lock
 
-clean:  ## delete what the pipeline made (not data/, not the registry)
+clean:  ## delete the pipeline's outputs (not data/, not the registry)
 	rm -rf scenes test_sets artifacts reports .checkpoints

@@ -7,6 +7,8 @@ import tomllib
 from importlib.metadata import metadata
 from pathlib import Path
 
+import yaml
+
 from retouch.sources import SOURCES, get
 from retouch.weights import CATALOGUE
 
@@ -76,3 +78,15 @@ def test_the_terms_of_every_source_and_weight_are_on_the_licence_page():
         assert f"| `{name}` | {get(name).licence} |" in page
     for name, weights in CATALOGUE.items():
         assert f"| `{name}` | {weights.licence} |" in page
+
+
+def test_ci_and_people_call_the_same_tasks():
+    targets = set(re.findall(r"^([a-z-]+):", Path("Makefile").read_text(), re.MULTILINE))
+    jobs = yaml.safe_load(Path(".github/workflows/ci.yml").read_text())["jobs"].values()
+    commands = [step["run"] for job in jobs for step in job["steps"] if "run" in step]
+    commands += [line for line in Path(".ci/run").read_text().splitlines() if line.startswith("make ")]
+    for command in commands:
+        make, target = command.split()
+        assert make == "make"
+        assert target in targets
+    assert {"make setup", "make lint", "make test", "make demo"} <= set(commands)
