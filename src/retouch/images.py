@@ -8,19 +8,20 @@ from __future__ import annotations
 import io
 import struct
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from retouch.errors import SourceError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+TITLE_HEIGHT = 14  # px, of a line of titles
 MAX_PIXELS = 200_000_000  # larger pictures are refused as decompression bombs
 ORIENTATION = 0x0112  # the EXIF tag
 _TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -152,3 +153,28 @@ def contact_sheet(rows: Sequence[Sequence[np.ndarray]], cell: int | None = None,
             left += picture.shape[1] + gap
         top += max(p.shape[0] for p in row) + gap
     return sheet
+
+
+def titled_sheet(rows: Sequence[Mapping[str, np.ndarray]], cell: int = 128, gap: int = 4) -> np.ndarray:
+    """A contact sheet of square pictures by title; titles stand above a row where they differ from those of the row before."""
+    blocks = []
+    titles: list[str] = []
+    for row in rows:
+        pictures = contact_sheet([list(row.values())], cell, gap)
+        if list(row) != titles:
+            titles = list(row)
+            blocks.append(_title_line(titles, pictures.shape[1], cell, gap))
+        blocks.append(pictures)
+    return np.concatenate(blocks)
+
+
+def _title_line(titles: Sequence[str], width: int, cell: int, gap: int) -> np.ndarray:
+    line = Image.new("RGB", (width, TITLE_HEIGHT), "white")
+    pen = ImageDraw.Draw(line)
+    for column, title in enumerate(titles):
+        middle = gap + column * (cell + gap) + cell / 2
+        letters = title.replace("×", "x")  # Pillow's own font has ASCII letters only
+        fonts = (ImageFont.load_default(size) for size in range(12, 5, -1))
+        font = next((font for font in fonts if font.getlength(letters) <= cell), ImageFont.load_default(6))
+        pen.text((middle, TITLE_HEIGHT), letters, "black", font=font, anchor="md")
+    return np.asarray(line)

@@ -25,12 +25,12 @@ from retouch.models import create
 from retouch.reporting import results
 from retouch.reporting.benchmark_tables import benchmark_tables
 from retouch.reporting.papers.multi_mask_figures import SCALES
-from retouch.reporting.pictures import CELL, GAP
 from retouch.reporting.report import report
 from retouch.settings import Settings, parse
 from retouch.store import Samples, Scenes
 
 SIZE, COUNT = 32, 9
+CELL, GAP = 128, 4  # px, of titled sheets
 
 
 @pytest.fixture(scope="module")

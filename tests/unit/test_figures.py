@@ -3,11 +3,14 @@
 import numpy as np
 import torch
 
-from retouch.images import to_uint8
-from retouch.models.harmonizer import OperatorMaskPrediction, Prediction
+from retouch import tasks
+from retouch.images import TITLE_HEIGHT, titled_sheet, to_uint8
+from retouch.models.harmonization import OperatorMaskPrediction, Prediction
 from retouch.models.layers.retoucher import Retoucher
 from retouch.reporting.papers.multi_mask_figures import SCALES, editing, rows_by_error
-from retouch.reporting.pictures import CELL, GAP, HEAD, HIGH, LOW, operator_masks, titled_sheet
+from retouch.synthesis.samples import SampleBatch
+
+CELL, GAP = 128, 4  # px, of titled sheets
 
 
 def cell(sheet: np.ndarray, column: int, top: int) -> np.ndarray:
@@ -15,33 +18,34 @@ def cell(sheet: np.ndarray, column: int, top: int) -> np.ndarray:
     return sheet[top : top + CELL, left : left + CELL]
 
 
-def test_titles_stand_above_their_pictures():
+def test_titles_stand_above_their_pictures_where_they_change():
     pictures = [np.full((16, 16, 3), value, np.uint8) for value in (10, 20, 30)]
-    plain = [("", picture) for picture in pictures]
-    sheet = titled_sheet(
-        [[("one", pictures[0]), ("", pictures[1]), ("a very long name of a model indeed", pictures[2])], plain]
-    )
-    line = sheet[:HEAD]
+    row = dict(zip(("one", "", "a very long name of a model indeed"), pictures, strict=True))
+    sheet = titled_sheet([row, row])
+    line = sheet[:TITLE_HEIGHT]
     inked = [(line[:, GAP + i * (CELL + GAP) :][:, :CELL] < 128).any() for i in range(3)]
     assert inked == [True, False, True]
     assert (line[:, -GAP:] == 255).all()  # the long one fits
-    for top in (HEAD + GAP, HEAD + CELL + 3 * GAP):
+    for top in (TITLE_HEIGHT + GAP, TITLE_HEIGHT + CELL + 3 * GAP):
         for i, value in enumerate((10, 20, 30)):
             assert (cell(sheet, i, top) == value).all()
-    assert sheet.shape[0] - titled_sheet([plain, plain]).shape[0] == HEAD
+    other = titled_sheet([row, {title.upper(): picture for title, picture in row.items()}])
+    assert other.shape[0] - sheet.shape[0] == TITLE_HEIGHT
 
 
-def test_operator_masks_are_white_where_neutral_blue_below_red_above():
-    image = torch.zeros(2, 3, 1, 3)
+def test_previews_show_operator_masks_white_where_neutral_blue_below_red_above():
+    image, task = torch.zeros(2, 3, 1, 3), tasks.get("harmonization")
+    samples = SampleBatch(image, image, torch.zeros(2, 1, 1, 3), torch.zeros(2, 1, 3), ())
+    plain = set(task.preview(samples, Prediction(image)))
     for retoucher in (Retoucher("lab", ("add", "mul")), Retoucher("hls", ("add",))):
         masks = retoucher.neutral.expand(2, -1, 1, 3).clone()
         masks[1, :, 0, 0] -= 1
         masks[1, :, 0, 2] += 1
-        pictures = operator_masks(OperatorMaskPrediction(image, operator_masks=masks, retoucher=retoucher), index=1)
-        assert tuple(pictures) == retoucher.mask_names
-        for picture in pictures.values():
-            np.testing.assert_array_equal(picture[0], [LOW, [255, 255, 255], HIGH])
-    assert operator_masks(Prediction(image)) == {}
+        preview = task.preview(samples, OperatorMaskPrediction(image, operator_masks=masks, retoucher=retoucher))
+        assert preview.keys() - plain == set(retoucher.mask_names)
+        for name in retoucher.mask_names:
+            expected = [(33, 102, 172), (255, 255, 255), (178, 24, 43)]
+            np.testing.assert_array_equal(to_uint8(preview[name])[1, 0], expected)
 
 
 def test_editing_scales_one_mask_of_add_from_nothing_over_as_predicted(rng):
@@ -52,7 +56,7 @@ def test_editing_scales_one_mask_of_add_from_nothing_over_as_predicted(rng):
         image = torch.from_numpy(rng.uniform(0.2, 0.8, (1, 3, CELL, CELL))).float()
         masks = retoucher.neutral + torch.from_numpy(rng.normal(0, 0.05, (1, len(retoucher.mask_names), CELL, CELL))).float()
         sheet = editing(retoucher, image, masks)
-        for name, top in zip(names, (HEAD + GAP, 2 * HEAD + CELL + 3 * GAP), strict=True):
+        for name, top in zip(names, (TITLE_HEIGHT + GAP, 2 * TITLE_HEIGHT + CELL + 3 * GAP), strict=True):
             np.testing.assert_array_equal(cell(sheet, SCALES.index(1), top), to_uint8(retoucher(image, masks))[0])
             place = retoucher.mask_names.index(name)
             without = masks.clone()

@@ -6,19 +6,18 @@ import numpy as np
 import pandas as pd
 import torch
 
-from retouch.images import contact_sheet, to_uint8
+from retouch.images import titled_sheet, to_uint8
 from retouch.models.base import Model
 from retouch.store import Samples
 from retouch.tasks.base import Task
 
-CELL = 128  # px
-
 
 @torch.inference_mode()
 def grid(task: Task, model: Model, table: pd.DataFrame, sets: dict[str, Path], rows: int) -> np.ndarray:
-    """A contact sheet of the task's previews, `rows` rows a benchmark from the best sample to the worst by the primary metric.
+    """A sheet of the task's previews with their titles, `rows` rows a benchmark from the best sample to the worst.
 
-    Best is where the prediction is most better than the reference. `table` is what `measure` gives of all `sets`.
+    Best is where the prediction gains most over the reference by the primary metric. `table` is what `measure` gives of all
+    `sets`.
     """
     model.eval()
     cells = []
@@ -31,5 +30,5 @@ def grid(task: Task, model: Model, table: pd.DataFrame, sets: dict[str, Path], r
         for place in np.unique(np.linspace(0, len(ordered) - 1, min(rows, len(ordered))).round().astype(int)):
             samples = task.collate([store[int(ordered[place])]])
             pictures = task.preview(samples, model(task.model_input(samples)))
-            cells.append([np.asarray(to_uint8(picture)[0]) for picture in pictures.values()])
-    return contact_sheet(cells, cell=CELL)
+            cells.append({title: np.asarray(to_uint8(picture)[0]) for title, picture in pictures.items()})
+    return titled_sheet(cells)

@@ -13,8 +13,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from retouch.images import contact_sheet
 from retouch.settings import BenchmarkSettings
-from retouch.store import Placements, Samples
-from retouch.store.arrow import Packed
+from retouch.store import Packed, Placements, Samples
+from retouch.synthesis.benchmarks import benchmark_class
 
 CELL = 160  # px, the side of a picture on the sheet
 TEXT_WIDTH, TEXT_LETTERS = 300, 50  # the recipe's column: px, and characters in a line
@@ -23,9 +23,8 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Layout:
-    """How the samples of a benchmark kind are stored and shown."""
+    """How the rows of a kind of test set are shown."""
 
-    store: type[Packed]
     describe: Callable[[Row], tuple[list[np.ndarray], list[str]]]
     """All pictures of a row, H×W(×3) uint8, and lines of text about it."""
     pair: Callable[[Row], tuple[np.ndarray, np.ndarray]]
@@ -49,16 +48,14 @@ def sheet(path: Path, settings: BenchmarkSettings, count: int = 12) -> np.ndarra
     Samples: target, input, mask, regions, recipe. Placements: background, person, composite, scene parsing, verdicts.
     Raises StoreError when the file is missing or damaged.
     """
-    layout = LAYOUTS.get(settings.kind, SAMPLES)
-    store = layout.store(path)
+    store, layout = _open(path, settings)
     rows = [layout.describe(store[index]) for index in spread(len(store), count)]
     return contact_sheet([[_cell(picture) for picture in pictures] + [_text(lines)] for pictures, lines in rows])
 
 
 def extract(path: Path, settings: BenchmarkSettings, count: int) -> Extract:
     """Pairs of pictures spread evenly over a test set. Raises StoreError when the file is missing or damaged."""
-    layout = LAYOUTS.get(settings.kind, SAMPLES)
-    store = layout.store(path)
+    store, layout = _open(path, settings)
     pairs = [layout.pair(store[index]) for index in spread(len(store), count)]
     return Extract(len(store), [first for first, _ in pairs], [second for _, second in pairs], layout.pair_title)
 
@@ -67,6 +64,11 @@ def spread(length: int, count: int) -> list[int]:
     """At most `count` numbers spread evenly over `length`, from 0 on."""
     count = min(length, count)
     return [index * length // count for index in range(count)]
+
+
+def _open(path: Path, settings: BenchmarkSettings) -> tuple[Packed, Layout]:
+    store_class = benchmark_class(settings.kind).test_set_class
+    return store_class(path), LAYOUTS[store_class]
 
 
 def paint(regions: np.ndarray) -> np.ndarray:
@@ -93,13 +95,10 @@ def _blend(row: Row) -> np.ndarray:
     return np.rint(row["foreground"] * alpha + row["background"] * (1 - alpha)).astype(np.uint8)
 
 
-SAMPLES = Layout(Samples, _describe_sample, lambda row: (row["input"], row["target"]), "inputs over their targets")
-LAYOUTS = {
-    "placement": Layout(
-        Placements, _describe_placement, lambda row: (_blend(row), row["background"]), "composites over their backgrounds"
-    ),
+LAYOUTS: dict[type[Packed], Layout] = {
+    Samples: Layout(_describe_sample, lambda row: (row["input"], row["target"]), "inputs over their targets"),
+    Placements: Layout(_describe_placement, lambda row: (_blend(row), row["background"]), "composites over their backgrounds"),
 }
-"""By benchmark kind; all others are SAMPLES."""
 
 
 def _sentence(edit: Any) -> str:

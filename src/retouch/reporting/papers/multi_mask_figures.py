@@ -8,19 +8,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from retouch.images import to_uint8
+from retouch.images import titled_sheet, to_uint8
 from retouch.inference.network_files import load
-from retouch.models.harmonizer import LayerData, Prediction
+from retouch.models.harmonization import LayerData, Prediction
 from retouch.models.layers.retoucher import Retoucher
 from retouch.reporting.papers.measurements import Measurements
 from retouch.reporting.papers.multi_mask import PAPER
-from retouch.reporting.pictures import Figure, TitledPicture, operator_masks, titled_sheet
+from retouch.reporting.pictures import Figure
 from retouch.store import Samples
-from retouch.synthesis import SampleBatch
+from retouch.synthesis.samples import SampleBatch
+from retouch.tasks.base import Task
 
 BENCHMARKS = ("hscene", "hlip")
 SCALES = (0, 0.5, 1, 1.5, 2, 3)
 """Of figure 6b."""
+SHOWN = ("composite", "harmonized", "target", "mask")
+"""Of the task's preview, beside the operator masks, in figure 5."""
 ROWS = "the composites of lowest, middle and highest MSE"
 
 
@@ -31,7 +34,7 @@ def figures(measurements: Measurements, artifacts: Path, test_sets: Path, report
     Raises WeightsError or StoreError when a model or a test set is missing or damaged.
     """
     samples = _samples(measurements, test_sets, reports)
-    columns = {name: [("target", batch.target), ("composite", batch.input)] for name, batch in samples.items()}
+    columns = {name: {"target": batch.target, "composite": batch.input} for name, batch in samples.items()}
     others: list[Figure] = []
     spaces: set[str] = set()
     for name in measurements.models(PAPER):
@@ -42,7 +45,7 @@ def figures(measurements: Measurements, artifacts: Path, test_sets: Path, report
             if name in measurements.tested(PAPER, benchmark)
         }
         for benchmark, prediction in predictions.items():
-            columns[benchmark].append((name, prediction.image))
+            columns[benchmark][name] = prediction.image
         if not predictions:
             continue
         benchmark = next(iter(predictions))
@@ -50,7 +53,7 @@ def figures(measurements: Measurements, artifacts: Path, test_sets: Path, report
         layers = predictions[benchmark].layers(last)
         if layers is None or layers.kind != "operators" or "add" not in layers.attributes["operators"]:
             continue
-        others.append(_masks_figure(name, predictions, samples))
+        others.append(_masks_figure(name, measurements.task, predictions, samples))
         retoucher = _retoucher(layers)
         space = "".join(retoucher.space.channels)
         if space not in spaces:
@@ -77,11 +80,11 @@ def editing(retoucher: Retoucher, image: Tensor, masks: Tensor) -> np.ndarray:
     rows = []
     for place in (second, first):
         neutral = retoucher.neutral[:, place]
-        row: list[TitledPicture] = []
+        row = {}
         for scale in SCALES:
             scaled = masks.clone()
             scaled[:, place] = neutral + scale * (masks[:, place] - neutral)
-            row.append((f"{scale:g}x {retoucher.mask_names[place]}", to_uint8(retoucher(image, scaled))[0]))
+            row[f"{scale:g}× {retoucher.mask_names[place]}"] = to_uint8(retoucher(image, scaled))[0]
         rows.append(row)
     return titled_sheet(rows)
 
@@ -101,27 +104,23 @@ def _retoucher(layers: LayerData) -> Retoucher:
     return Retoucher(layers.attributes["space"], layers.attributes["operators"])
 
 
-def _comparison(benchmark: str, columns: list[tuple[str, Tensor]]) -> Figure:
-    pictures = [(title, to_uint8(images)) for title, images in columns]
-    count = len(pictures[0][1])
-    rows = [[(title if index == 0 else "", images[index]) for title, images in pictures] for index in range(count)]
+def _rows(columns: Mapping[str, Tensor]) -> list[dict[str, np.ndarray]]:
+    """Pictures by title, N×3×H×W or N×1×H×W, as N rows."""
+    pictures = {title: to_uint8(images) for title, images in columns.items()}
+    count = min(len(images) for images in pictures.values())
+    return [{title: images[index] for title, images in pictures.items()} for index in range(count)]
+
+
+def _comparison(benchmark: str, columns: Mapping[str, Tensor]) -> Figure:
     caption = f"Figure 3 on {benchmark}: {ROWS}, and the prediction of each model."
-    return Figure(f"multi-mask-3-{benchmark}.png", caption, titled_sheet(rows))
+    return Figure(f"multi-mask-3-{benchmark}.png", caption, titled_sheet(_rows(columns)))
 
 
-def _masks_figure(name: str, predictions: Mapping[str, Prediction], samples: Mapping[str, SampleBatch]) -> Figure:
-    rows: list[list[TitledPicture]] = []
+def _masks_figure(name: str, task: Task, predictions: Mapping[str, Prediction], samples: Mapping[str, SampleBatch]) -> Figure:
+    """Of the task's preview: what the figure shows, and the masks of the operator add."""
+    rows = []
     for benchmark, prediction in predictions.items():
-        batch = samples[benchmark]
-        columns = {
-            "composite": batch.input,
-            "harmonized": prediction.image,
-            "target": batch.target,
-            "true mask": batch.mask,
-        }
-        for index in range(len(batch)):
-            row = [(title, to_uint8(images)[index]) for title, images in columns.items()]
-            row += [(title, mask) for title, mask in operator_masks(prediction, index).items() if title.startswith("add")]
-            rows.append([("", picture) for _, picture in row] if rows else row)
+        preview = task.preview(samples[benchmark], prediction)
+        rows += _rows({title: images for title, images in preview.items() if title in SHOWN or title.startswith("add ")})
     caption = f"Figure 5, {name} on {', '.join(predictions)}: {ROWS}; masks of the operator add, red more, blue less."
     return Figure(f"multi-mask-5-{name}.png", caption, titled_sheet(rows))
