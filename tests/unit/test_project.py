@@ -40,7 +40,9 @@ def imports(*folders: str) -> set[str]:
                 modules |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 modules.add(node.module.partition(".")[0])
-    local = {path.stem for folder in ("tests", "benchmarks") for path in Path(folder).rglob("*.py")}
+    local = {
+        part for folder in ("tests", "benchmarks") for path in Path(folder).rglob("*.py") for part in path.with_suffix("").parts
+    }
     modules -= sys.stdlib_module_names | local | {"retouch", "flows", "benchmarks"}
     return {normalised(OTHER_NAMES.get(name) or BROUGHT_ALONG.get(name) or name) for name in modules}
 
