@@ -65,6 +65,29 @@ def test_words_of_the_user_are_no_markup():
     assert "idih[/red]" in printed.getvalue()
 
 
+def test_status_lists_versions_and_of_a_product_what_it_holds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    from retouch.cli import registry
+    from retouch.registry import status as room
+
+    version = {"version": 3, "task": "harmonization", "variant": "mask", "ratio": 0.4, "promoted_at": "2026-01-02T03:04:05"}
+    sources = {"mask": {"model": "idih", "version": 3, "ratio": "0.4"}, "maskless": {"model": "sgmmh-om", "version": 1}}
+    product = {"version": 2, "task": "harmonization", "sources": sources, "not_compared": "region shares no test set"}
+    models = {"idih": {"champion": version, "challenger": None}, "harmonizer": {"champion": product}}
+    monkeypatch.setattr(room, "status", lambda: {"models": models, "tracking_uri": "sqlite:///mlflow.db"})
+    monkeypatch.setenv("COLUMNS", "160")
+    registry.status()
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["idih", "harmonization", "mask", "champion", "3", "0.400", "–", "–", "2026-01-02", "03:04"] in lines
+    assert ["harmonizer", "(idih", "3)", "harmonization", "mask", "champion", "2", "0.400", "–", "–", "–"] in lines
+    assert ["harmonizer", "(sgmmh-om", "1)", "harmonization", "maskless", "champion", "2", "–", "–", "–", "–"] in lines
+    assert ["harmonizer:", "region", "shares", "no", "test", "set"] in lines
+    models.clear()
+    registry.status()
+    assert capsys.readouterr().out == "nothing is registered at sqlite:///mlflow.db: run `make demo`\n"
+
+
 def test_threads_sleep_soon_unless_the_user_says_otherwise(monkeypatch: pytest.MonkeyPatch):
     bare: dict[str, str] = {}
     environment.limit_spinning(bare)

@@ -45,15 +45,17 @@ def status(json: AsJson = False) -> None:
     if not state["models"]:
         output.line(f"nothing is registered at {state['tracking_uri']}: run `make demo`")
         return
-    output.table(
-        ("model", "task", "alias", "version", "ratio", "git", "data", "promoted"),
-        [
-            (name, *_version_cells(alias, versions[alias]))
-            for name, versions in state["models"].items()
-            for alias in ("champion", "challenger")
-            if versions.get(alias)
-        ],
-    )
+    rows = [
+        row
+        for name, versions in state["models"].items()
+        for alias in ("champion", "challenger")
+        if versions.get(alias)
+        for row in _version_rows(name, alias, versions[alias])
+    ]
+    output.table(("model", "task", "inputs", "alias", "version", "ratio", "git", "data", "promoted"), rows)
+    for name, versions in state["models"].items():
+        if notes := (versions.get("champion") or {}).get("not_compared"):
+            output.line(f"{name}: {notes}")
 
 
 @commands.command(rich_help_panel=PANEL)
@@ -72,14 +74,24 @@ def _costs(variant: "Variant") -> tuple[str, str]:
     return (f"{variant.parameters / 1e6:.2f}", f"{variant.gmac:.2f}") if variant.parameters else ("–", "–")
 
 
-def _version_cells(alias: str, version: dict[str, Any]) -> tuple[str, ...]:
-    ratio = version.get("ratio")
-    return (
-        version.get("task") or "–",
-        alias,
-        str(version["version"]),
-        "–" if ratio is None else f"{ratio:.3f}",
-        (version.get("git_commit") or "–")[:COMMIT_CHARACTERS],
-        (version.get("data_md5") or "–")[:COMMIT_CHARACTERS],
-        (version.get("promoted_at") or "–")[:16].replace("T", " "),
-    )
+def _version_rows(name: str, alias: str, version: dict[str, Any]) -> list[tuple[str, ...]]:
+    """One row; of a product, one for each model that it holds."""
+    sources = version.get("sources") or {version.get("variant"): version}
+    return [
+        (
+            f"{name} ({source['model']} {source['version']})" if "model" in source else name,
+            version.get("task") or "–",
+            variant or "–",
+            alias,
+            str(version["version"]),
+            _ratio(source.get("ratio")),
+            (source.get("git_commit") or "–")[:COMMIT_CHARACTERS],
+            (source.get("data_md5") or "–")[:COMMIT_CHARACTERS],
+            (version.get("promoted_at") or "–")[:16].replace("T", " "),
+        )
+        for variant, source in sources.items()
+    ]
+
+
+def _ratio(value: float | str | None) -> str:
+    return "–" if value is None else f"{float(value):.3f}"
