@@ -63,6 +63,11 @@ def test_names_that_do_not_meet_are_an_error():
         parse(changed("synthesize.benchmarks.hscene.sources", ["ade20k"]))
 
 
+def test_a_model_names_benchmarks_of_its_task():
+    with pytest.raises(SettingsError, match="models.idih names art of kind placement: harmonization takes regions, "):
+        parse(changed("models.idih.tests", ["art"]))
+
+
 def test_missing_or_broken_files_name_the_remedy(tmp_path):
     with pytest.raises(SettingsError, match="retouch use sample"):
         load(tmp_path / "params.yaml")

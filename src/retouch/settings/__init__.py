@@ -89,10 +89,10 @@ class Settings(Section):
 
     def benchmark(self, name: str) -> BenchmarkSettings:
         """The settings of one benchmark. Raises SettingsError if `synthesize.benchmarks` does not list it."""
-        found = self.synthesize.benchmarks
-        if name not in found:
-            raise SettingsError(f"no benchmark {name!r} in params.yaml; benchmarks there: {', '.join(found)}")
-        return found[name]
+        benchmarks = self.synthesize.benchmarks
+        if name not in benchmarks:
+            raise SettingsError(f"no benchmark {name!r} in params.yaml; benchmarks there: {', '.join(benchmarks)}")
+        return benchmarks[name]
 
 
 def load(path: Path = PARAMS) -> Settings:
@@ -118,9 +118,10 @@ def parse(raw: Any, path: Path = PARAMS) -> Settings:
     for name, model in settings.models.items():
         if unknown := set(model.test_sets) - set(settings.synthesize.benchmarks):
             raise SettingsError(f"{path}: models.{name} names {sorted(unknown)}, not in synthesize.benchmarks")
-        placements = [b for b in model.test_sets if settings.synthesize.benchmarks[b].kind == "placement"]
-        if placements:
-            raise SettingsError(f"{path}: models.{name} names {placements}: placements have no answer to learn from")
+        kinds = {benchmark: settings.synthesize.benchmarks[benchmark].kind for benchmark in model.test_sets}
+        if model.kinds is not None and (others := {one: kind for one, kind in kinds.items() if kind not in model.kinds}):
+            named = ", ".join(f"{one} of kind {kind}" for one, kind in others.items())
+            raise SettingsError(f"{path}: models.{name} names {named}: {model.task} takes {', '.join(model.kinds)}")
     for name, benchmark in settings.synthesize.benchmarks.items():
         if unknown := set(benchmark.sources) - set(settings.data.sources):
             raise SettingsError(f"{path}: synthesize.benchmarks.{name}.sources names {sorted(unknown)}, not in data.sources")

@@ -1,6 +1,6 @@
 """Models of the task `harmonization` in params.yaml: their losses and augmentation."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -49,6 +49,8 @@ class AugmentationSettings(Section):
 
 class HarmonizationSettings(ModelSettings):
     """One harmonizer to train."""
+
+    kinds: ClassVar[tuple[str, ...] | None] = ("regions", "transfer", "luminance", "effect", "pairs")
 
     task: Literal["harmonization"]
     augmentation: AugmentationSettings

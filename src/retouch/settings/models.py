@@ -1,7 +1,7 @@
 """`models` in params.yaml: what all trained models share, whatever their task. `task` says which further keys a model has."""
 
 from importlib import import_module
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -24,6 +24,9 @@ class InitialSettings(Section):
 
 class ModelSettings(Section):
     """One model to train: its architecture, its training sets and its schedule. Each task adds its losses and augmentation."""
+
+    kinds: ClassVar[tuple[str, ...] | None] = None
+    """The benchmark kinds that make samples of the task; None where all do."""
 
     task: str  # a key of TASKS
     family: str  # the folder of src/retouch/models that its architecture stands in: editing it retrains this model

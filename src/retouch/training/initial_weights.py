@@ -77,9 +77,9 @@ def _read(path: Path, sha256: str | None) -> State:
         known = path.stem in weights.CATALOGUE and path.parent == weights.FOLDER
         remedy = f"run `retouch weights {path.stem}`" if known else "mend models.*.initial.weights"
         raise WeightsError(f"{path} is missing: {remedy}")
-    found = sha256_file(path)
-    if sha256 is not None and found != sha256:
-        raise WeightsError(f"{path} has SHA-256 {found}, but models.*.initial.sha256 is {sha256}: use that file, or its digest")
+    actual = sha256_file(path)
+    if sha256 is not None and actual != sha256:
+        raise WeightsError(f"{path} has SHA-256 {actual}, but models.*.initial.sha256 is {sha256}: use that file, or its digest")
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
@@ -109,15 +109,15 @@ def _fill(module: nn.Module, state: State, what: str, origin: str) -> None:
     missing = _missing(module, state)
     if missing:
         raise WeightsError(f"{origin} does not hold {what}: {_some(missing)} of {len(_wanted(module))} keys are not in it")
-    wanted = module.state_dict()
+    present = module.state_dict()
     other = [
         f"{key} {tuple(state[key].shape)} instead of {tuple(value.shape)}"
-        for key, value in wanted.items()
+        for key, value in present.items()
         if key in state and state[key].shape != value.shape
     ]
     if other:
         raise WeightsError(f"{origin} does not fit {what}: {_some(other)}; mend models.*.options or initial")
-    module.load_state_dict({key: state.get(key, value) for key, value in wanted.items()})
+    module.load_state_dict({key: state.get(key, value) for key, value in present.items()})
 
 
 def _some(names: list[str]) -> str:

@@ -14,7 +14,7 @@ def learning_rate(settings: ModelSettings, position: float) -> float:
     second = getattr(settings, "adversarial", None)
     border = settings.steps * (second.begin if second else 1.0)
     if second is not None and position >= border:
-        begin, end, rate, milestones = border, settings.steps, second.learning_rate, second.milestones
+        begin, end, rate, milestones = border, float(settings.steps), second.learning_rate, second.milestones
     else:
         begin, end, rate, milestones = 0.0, border, settings.learning_rate, settings.milestones
     return float(rate * settings.gamma ** sum(position >= begin + share * (end - begin) for share in milestones))

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from retouch.settings import EvaluateSettings
+from retouch.settings.harmonization import HarmonizationSettings
 from retouch.tasks.base import Metric, Port, Task
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Harmonization(Task):
 
     name: ClassVar[str] = "harmonization"
     product: ClassVar[str] = "harmonizer"
-    kinds: ClassVar[tuple[str, ...]] = ("regions", "transfer", "luminance", "effect", "pairs")
+    kinds: ClassVar[tuple[str, ...]] = HarmonizationSettings.kinds or ()
     metrics: ClassVar[Mapping[str, Metric]] = METRICS
     primary: ClassVar[str] = "mse"
     reference_label: ClassVar[str] = "composite"
@@ -72,11 +73,14 @@ class Harmonization(Task):
         from retouch.images import to_tensor
         from retouch.synthesis.samples import SampleBatch
 
-        pictures = [to_tensor([np.asarray(row[key]) for row in rows]) for key in ("input", "target", "mask")]
-        pictures = [picture.contiguous(memory_format=torch.channels_last) for picture in pictures]
+        image, target, mask = (
+            to_tensor([np.asarray(row[key]) for row in rows]).contiguous(memory_format=torch.channels_last)
+            for key in ("input", "target", "mask")
+        )
         regions = torch.from_numpy(np.stack([row["regions"] for row in rows]))
-        labels = [row["labels"] for row in rows if row["labels"] is not None]
-        return SampleBatch(*pictures, regions, (), torch.from_numpy(np.stack(labels)) if len(labels) == len(rows) else None)
+        maps = [row["labels"] for row in rows if row["labels"] is not None]
+        labels = torch.from_numpy(np.stack(maps)) if len(maps) == len(rows) else None
+        return SampleBatch(image, target, mask, regions, (), labels)
 
     def model_input(self, samples: "SampleBatch") -> dict[str, "Tensor"]:
         """Composite and mask in channels_last, with label maps where there are any."""
