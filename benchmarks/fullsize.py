@@ -2,15 +2,14 @@
 
     python benchmarks/fullsize.py --json
 
-`models.<name>.jpeg_share` is what Pillow takes to decode and encode the same JPEG (its own tables and sampling) divided by what
-`retouch harmonize` takes: decoding, prediction at 256 px, retouching, encoding; the two in turns, the best turn of each.
-Loading the network does not count. Without artifacts/<name>/model.safetensors it is drawn at random, with layers that act.
-`processor_seconds` are those of all threads, the steadier figures on a busy machine. `plain` is the same network on the picture
-itself, at the size --plain. `psnr` needs no network: large drawn scenes perturbed by HScene's rules, retouched by the true
-operator masks of their 256 px versions.
+`models.<name>.jpeg_share` is the time that Pillow takes to decode and encode the same JPEG (its own tables and sampling) divided
+by the time of `retouch harmonize`: decoding, prediction at 256 px, retouching, encoding; the two in turns, the best turn of
+each. Loading the network does not count. Without artifacts/<name>/model.safetensors its weights are random, with layers that
+act. `processor_seconds` are those of all threads, the steadier figures on a busy machine. `plain` is the same network on the
+picture itself, at the width --plain. `psnr` needs no network: large drawn scenes perturbed by HScene's rules, retouched by the
+true operator masks of their 256 px versions.
 """
 
-import argparse
 import io
 import json
 import math
@@ -20,119 +19,156 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sides import Chosen, machine
+from harness.options import machine, parser
 
 from retouch.models import names
 
-SIZE = 256
-WIDTH, HEIGHT = 4000, 3000
 PARTS = ("decode", "predict", "retouch", "encode")
 GRAIN = 8.0  # codes; makes the JPEG as large as a camera's
 
 
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured."""
+
+    width: int = 4000  # of the JPEG, px
+    height: int = 3000
+    size: int = 256  # px at which networks predict
+    rounds: int = 5
+    threads: int = 2
+    plain: int = 1024  # width on which networks run themselves, px; 0 leaves it out
+    scenes: int = 4  # for the PSNR; 0 leaves it out
+    scene_size: int = 1536  # px
+    quick: bool = False
+
+
+QUICK = {"width": 320, "height": 240, "size": 64, "rounds": 1, "threads": 1, "plain": 64, "scenes": 1, "scene_size": 128}
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    known = [name for name in ("sgmmh-om", "idih", "region") if name in names()]
-    parser.add_argument("--models", nargs="+", default=known, metavar="NAME", help="of `retouch models`")
-    parser.add_argument("--rounds", type=int, default=5, help="turns; the best one counts")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--plain", type=int, default=1024, help="px of the plain side's width; 0 leaves it out")
-    parser.add_argument("--scenes", type=int, default=4, help="drawn scenes for the PSNR; 0 leaves it out")
-    parser.add_argument("--scene-size", type=int, default=1536, help="their px")
-    asked = parser.parse_args()
-    found: dict[str, Any] = {"models": {}}
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "picture.jpg"
-        path.write_bytes(alone(photograph))
-        for name in asked.models:
-            found["models"][name] = alone(ours, name, path, asked.rounds, asked.threads)
-            if asked.plain:
-                found["models"][name]["plain"] = alone(plain, name, path, asked.plain, asked.threads)
-        found["jpeg_bytes"] = path.stat().st_size
-    if asked.scenes:
-        found["psnr"] = alone(quality, asked.scenes, asked.scene_size)
-    chosen = Chosen(asked.models, SIZE, 1, asked.rounds, asked.threads, "cpu", False, asked.json)
-    found |= {"width": WIDTH, "height": HEIGHT, "size": SIZE} | machine(chosen)
-    if asked.json:
-        print(json.dumps(found, indent=2))
+    options = parser(__doc__)
+    default = [name for name in ("sgmmh-om", "idih", "region") if name in names()]
+    options.add_argument("--models", nargs="+", default=default, metavar="NAME", help="of `retouch models`")
+    options.add_argument("--rounds", type=int, default=Plan.rounds, help="turns; the best one counts")
+    options.add_argument("--threads", type=int, default=Plan.threads)
+    options.add_argument("--plain", type=int, default=Plan.plain, help="px of the plain side's width; 0 leaves it out")
+    options.add_argument("--scenes", type=int, default=Plan.scenes, help="drawn scenes for the PSNR; 0 leaves it out")
+    options.add_argument("--scene-size", type=int, default=Plan.scene_size, help="their px")
+    values = vars(options.parse_args())
+    as_json, models = values.pop("json"), values.pop("models")
+    plan = Plan(**(values | (QUICK if values["quick"] else {})))
+    result = measure(models, plan)
+    if as_json:
+        print(json.dumps(result, indent=2))
         return
-    for name, model in found["models"].items():
+    for name, model in result["models"].items():
         seconds = model["seconds"]
         parts = ", ".join(f"{part} {seconds[part]:.2f}" for part in PARTS)
         print(f"{name}: jpeg_share {model['jpeg_share']:.3f}, {seconds['total']:.2f} s ({parts})")
         print(f"  peak memory {model['peak_memory_mb']} MiB; plain: {model.get('plain', 'left out')}")
-    for kind, values in found.get("psnr", {}).items():
-        print(f"PSNR, {kind} edges: " + ", ".join(f"{name} {value:.2f}" for name, value in values.items()))
+    for kind, figures in result.get("psnr", {}).items():
+        print(f"PSNR, {kind} edges: " + ", ".join(f"{name} {value:.2f}" for name, value in figures.items()))
 
 
-def alone(work: Callable[..., Any], *given: Any) -> Any:
-    """What `work` returns in a process of its own, so that its memory is its own."""
+def measure(models: list[str], plan: Plan) -> dict[str, Any]:
+    """All figures, by model."""
+    run = call if plan.quick else call_in_new_process
+    result: dict[str, Any] = {"models": {}}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "picture.jpg"
+        path.write_bytes(run(photograph, plan))
+        for name in models:
+            result["models"][name] = run(harmonization, name, path, plan)
+            if plan.plain:
+                result["models"][name]["plain"] = run(plain, name, path, plan)
+        result["jpeg_bytes"] = path.stat().st_size
+    if plan.scenes:
+        result["psnr"] = run(quality, plan)
+    return result | {"width": plan.width, "height": plan.height, "size": plan.size} | machine(plan.threads)
+
+
+def call(work: Callable[..., Any], *arguments: Any) -> Any:
+    return work(*arguments)
+
+
+def call_in_new_process(work: Callable[..., Any], *arguments: Any) -> Any:
+    """The result of `work`, from a process that does nothing else, so that its memory is its own."""
     with get_context("spawn").Pool(1) as pool:
-        return pool.apply(work, given)
+        return pool.apply(work, arguments)
 
 
-def photograph() -> bytes:
+def photograph(plan: Plan) -> bytes:
     """A drawn scene with grain, as JPEG of quality 92."""
     from PIL import Image
 
     from retouch.drawn_scenes.draw import draw
     from retouch.images import encode
 
-    scene = Image.fromarray(draw(0, "benchmark", 0, 1024)[0]["image"]).crop((0, 128, 1024, 896))
-    large = np.asarray(scene.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC), np.float32)
+    side = 128 if plan.quick else 1024
+    scene = Image.fromarray(draw(0, "benchmark", 0, side)[0]["image"]).crop((0, side // 8, side, side * 7 // 8))
+    large = np.asarray(scene.resize((plan.width, plan.height), Image.Resampling.BICUBIC), np.float32)
     large = large + np.random.default_rng(0).normal(0, GRAIN, large.shape).astype(np.float32)
     return encode(np.clip(np.rint(large), 0, 255).astype(np.uint8), "jpeg")
 
 
 def network(name: str) -> Any:
+    """A trained network if there is one, or else one of random weights that changes pictures."""
     import torch
 
-    from retouch.inference import network_files as files
+    from retouch.inference import network_files
     from retouch.models import create
 
-    trained = Path("artifacts") / name / "model.safetensors"
-    if trained.is_file():
-        return files.load(trained).module
+    path = Path("artifacts") / name / "model.safetensors"
+    if path.is_file():
+        return network_files.load(path).module
     torch.manual_seed(0)
     model: Any = create(name).eval()
     for parameter in model.parameters():
-        if parameter.dim() > 1 and not parameter.any():  # what makes an untrained network change nothing
+        if parameter.dim() > 1 and not parameter.any():  # an untrained network changes nothing because of these
             torch.nn.init.normal_(parameter, 0, 0.01)
     return model
 
 
-def ours(name: str, path: Path, rounds: int, threads: int) -> dict[str, Any]:
+class Stopwatch:
+    """The best wall and processor seconds of each part of a piece of work."""
+
+    def __init__(self) -> None:
+        self.wall: dict[str, float] = defaultdict(lambda: math.inf)
+        self.processor: dict[str, float] = defaultdict(lambda: math.inf)
+
+    def time(self, part: str, work: Callable[[], Any]) -> Any:
+        """The result of `work`."""
+        begin = time.perf_counter(), time.process_time()
+        result = work()
+        self.wall[part] = min(self.wall[part], time.perf_counter() - begin[0])
+        self.processor[part] = min(self.processor[part], time.process_time() - begin[1])
+        return result
+
+
+def harmonization(name: str, path: Path, plan: Plan) -> dict[str, Any]:
+    """`retouch harmonize` and Pillow's round trip, in turns."""
     import torch
     from PIL import Image
 
     from retouch.images import resize
-    from retouch.editing.edits import EditedLayers
     from retouch.inference.harmonize import harmonize
     from retouch.inference.pictures import read, write
 
-    torch.set_num_threads(threads)
-    model = network(name)
-    best: dict[str, float] = defaultdict(lambda: math.inf)
-    processor: dict[str, float] = defaultdict(lambda: math.inf)
+    torch.set_num_threads(plan.threads)
+    model, watch = network(name), Stopwatch()
 
-    def timed(part: str, work: Callable[[], Any]) -> Any:
-        begin = time.perf_counter(), time.process_time()
-        made = work()
-        best[part] = min(best[part], time.perf_counter() - begin[0])
-        processor[part] = min(processor[part], time.process_time() - begin[1])
-        return made
-
-    def whole() -> EditedLayers | None:
-        picture = timed("decode", lambda: read(path))
-        made = harmonize(model, picture.pixels, mask, SIZE)
-        timed("encode", lambda: write(made.image, path.with_name("out.jpg"), picture))
-        return made.layers
+    def whole() -> bool:
+        picture = watch.time("decode", lambda: read(path))
+        result = harmonize(model, picture.pixels, mask, plan.size)
+        watch.time("encode", lambda: write(result.image, path.with_name("out.jpg"), picture))
+        return result.layers is not None
 
     def round_trip() -> None:
         with Image.open(path) as picture:
@@ -140,22 +176,23 @@ def ours(name: str, path: Path, rounds: int, threads: int) -> dict[str, Any]:
 
     mask = None
     if model.needs_mask:
-        mask = np.zeros((HEIGHT, WIDTH), np.uint8)
-        mask[HEIGHT // 4 : -HEIGHT // 4, WIDTH // 4 : -WIDTH // 4] = 255
-    small = {"composite": resize(read(path).pixels, SIZE, SIZE)} | ({} if mask is None else {"mask": resize(mask, SIZE, SIZE)})
-    for _ in range(rounds + 1):
-        timed("jpeg", round_trip)
-        layers = timed("total", whole)
-        timed("predict", lambda: predict(model, small))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1024 if sys.platform == "linux" else 1)
-    for seconds in (best, processor):
+        mask = np.zeros((plan.height, plan.width), np.uint8)
+        mask[plan.height // 4 : -plan.height // 4, plan.width // 4 : -plan.width // 4] = 255
+    inputs = {"composite": resize(read(path).pixels, plan.size, plan.size)}
+    if mask is not None:
+        inputs["mask"] = resize(mask, plan.size, plan.size)
+    for _ in range(plan.rounds + 1):
+        watch.time("jpeg", round_trip)
+        has_layers = watch.time("total", whole)
+        watch.time("predict", partial(predict, model, inputs))
+    for seconds in (watch.wall, watch.processor):
         seconds["retouch"] = seconds["total"] - seconds["decode"] - seconds["predict"] - seconds["encode"]
     return {
-        "jpeg_share": round(best["jpeg"] / best["total"], 4),
-        "seconds": {key: round(best[key], 4) for key in ("total", *PARTS, "jpeg")},
-        "processor_seconds": {key: round(processor[key], 4) for key in ("total", *PARTS, "jpeg")},
-        "peak_memory_mb": round(peak / 2**20),
-        "layers": layers is not None,
+        "jpeg_share": round(watch.wall["jpeg"] / watch.wall["total"], 4),
+        "seconds": {key: round(watch.wall[key], 4) for key in ("total", *PARTS, "jpeg")},
+        "processor_seconds": {key: round(watch.processor[key], 4) for key in ("total", *PARTS, "jpeg")},
+        "peak_memory_mb": peak_memory(),
+        "layers": has_layers,
     }
 
 
@@ -168,61 +205,72 @@ def predict(model: Any, pictures: dict[str, np.ndarray]) -> Any:
         return model({key: to_tensor([value]) for key, value in pictures.items()}).image
 
 
-def plain(name: str, path: Path, width: int, threads: int) -> dict[str, Any]:
-    """The network on the picture itself, as large as asked."""
+def peak_memory() -> int:
+    """MiB that this process has taken at most."""
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1024 if sys.platform == "linux" else 1) / 2**20)
+
+
+def plain(name: str, path: Path, plan: Plan) -> dict[str, Any]:
+    """The network on the picture itself, `plan.plain` px wide."""
     import torch
 
     from retouch.images import resize
     from retouch.inference.pictures import read
 
-    torch.set_num_threads(threads)
-    model, height = network(name), width * HEIGHT // WIDTH
-    composite = resize(read(path).pixels, height, width)
-    given = {"composite": composite} | ({"mask": np.full((height, width), 255, np.uint8)} if model.needs_mask else {})
+    torch.set_num_threads(plan.threads)
+    model, width, height = network(name), plan.plain, plan.plain * plan.height // plan.width
+    inputs = {"composite": resize(read(path).pixels, height, width)}
+    if model.needs_mask:
+        inputs["mask"] = np.full((height, width), 255, np.uint8)
     begin = time.perf_counter()
-    predict(model, given)
-    seconds = time.perf_counter() - begin
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1024 if sys.platform == "linux" else 1)
-    return {"width": width, "height": height, "seconds": round(seconds, 2), "peak_memory_mb": round(peak / 2**20)}
+    predict(model, inputs)
+    return {"width": width, "height": height, "seconds": round(time.perf_counter() - begin, 2), "peak_memory_mb": peak_memory()}
 
 
-def quality(scenes: int, size: int) -> dict[str, dict[str, float]]:
+def quality(plan: Plan) -> dict[str, dict[str, float]]:
     """Mean PSNR at full size of four answers: none, 256 px enlarged, layers enlarged linearly, and ours."""
-    import cv2
     import torch
 
     from retouch.drawn_scenes.draw import draw
-    from retouch.images import resize, to_tensor
-    from retouch.editing.operator_layers import Layers
-    from retouch.inference.harmonize import retouch
-    from retouch.models.layers.retoucher import Retoucher
     from retouch.settings import load
     from retouch.synthesis.compose import compose
 
+    size = plan.scene_size
     rules = load(Path("params/sample.yaml")).synthesize.perturb.model_copy(update={"degradation_probability": 0.0})
-    retoucher = Retoucher("lab", ("add",))
-    found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for index in range(scenes):
+    ratios: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for index in range(plan.scenes):
         maps, _ = draw(1, "benchmark", index, size)
-        real = maps["image"]
-        given, labels = torch.from_numpy(real).permute(2, 0, 1)[None].contiguous(), torch.from_numpy(maps["labels"])[None]
+        target = maps["image"]
+        image, labels = torch.from_numpy(target).permute(2, 0, 1)[None].contiguous(), torch.from_numpy(maps["labels"])[None]
         for kind, feather in (("hard", 0.0), ("soft", size / 64)):
-            batch = compose(given, labels, [str(index)], 0, 0, rules.model_copy(update={"feather": feather}))
+            batch = compose(image, labels, [str(index)], 0, 0, rules.model_copy(update={"feather": feather}))
             composite = batch.input[0].permute(1, 2, 0).mul(255).round().byte().numpy()
-            small, small_real = (to_tensor([resize(picture, SIZE, SIZE)]) for picture in (composite, real))
-            truth = (retoucher.scaled(small_real) - retoucher.scaled(small))[0].numpy()
-            layers = Layers(truth, "lab", ("add",), real.shape[:2])
-            large = [cv2.resize(plane, (size, size), interpolation=cv2.INTER_LINEAR) for plane in truth]
-            answers = {
-                "composite": composite,
-                "enlarged": resize(retouch(layers, resize(composite, SIZE, SIZE)), size, size),
-                "linear": retouch(Layers(np.stack(large), "lab", ("add",), real.shape[:2]), composite),
-                "ours": retouch(layers, composite),
-            }
-            for name, answer in answers.items():
-                error = np.square(answer.astype(np.float32) - real).mean(dtype=np.float64)
-                found[kind][name].append(10 * np.log10(255**2 / error))
-    return {kind: {name: round(float(np.mean(v)), 2) for name, v in values.items()} for kind, values in found.items()}
+            for name, answer in answers(composite, target, plan.size).items():
+                error = np.square(answer.astype(np.float32) - target).mean(dtype=np.float64)
+                ratios[kind][name].append(10 * np.log10(255**2 / error))
+    return {kind: {name: round(float(np.mean(v)), 2) for name, v in values.items()} for kind, values in ratios.items()}
+
+
+def answers(composite: np.ndarray, target: np.ndarray, small_size: int) -> dict[str, np.ndarray]:
+    """A square composite by itself, and retouched in three ways by the true operator masks of its small version."""
+    import cv2
+
+    from retouch.editing.operator_layers import Layers
+    from retouch.images import resize, to_tensor
+    from retouch.inference.harmonize import retouch
+    from retouch.models.layers.retoucher import Retoucher
+
+    retoucher, size = Retoucher("lab", ("add",)), len(target)
+    small, small_target = (to_tensor([resize(picture, small_size, small_size)]) for picture in (composite, target))
+    values = (retoucher.scale(small_target) - retoucher.scale(small))[0].numpy()
+    large = np.stack([cv2.resize(plane, (size, size), interpolation=cv2.INTER_LINEAR) for plane in values])
+    layers, large_layers = (Layers(planes, "lab", ("add",), (size, size)) for planes in (values, large))
+    return {
+        "composite": composite,
+        "enlarged": resize(retouch(layers, resize(composite, small_size, small_size)), size, size),
+        "linear": retouch(large_layers, composite),
+        "ours": retouch(layers, composite),
+    }
 
 
 if __name__ == "__main__":

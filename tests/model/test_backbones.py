@@ -81,7 +81,7 @@ def test_features_enter_at_the_entry(architecture, entry, pyramid):
     with torch.no_grad():
         before = model(given).image
         assert before.shape == (1, 3, 61, 83)
-        model.semantics.backbone.head.ocr.join[1].bias += 1  # the features, and nothing else, change
+        model.semantics.backbone.head.ocr.fuse[1].bias += 1  # the features, and nothing else, change
         assert not torch.allclose(model(given).image, before, atol=1e-4)
 
 
@@ -123,8 +123,8 @@ def test_region_means_are_those_of_foreground_and_background():
     values[..., :2] = 5
     mask = torch.zeros(1, 1, 4, 4)
     mask[..., :2] = 1
-    torch.testing.assert_close(OCR(8, regions="mean")._means(values, mask)[0, 0], torch.tensor([5.0, 0.0]))
-    soft = OCR(8, regions="softmax")._means(values, mask)[0, 0]  # e times as much weight inside
+    torch.testing.assert_close(OCR(8, regions="mean")._region_means(values, mask)[0, 0], torch.tensor([5.0, 0.0]))
+    soft = OCR(8, regions="softmax")._region_means(values, mask)[0, 0]  # e times as much weight inside
     torch.testing.assert_close(soft, 5 * torch.tensor([torch.e / (torch.e + 1), 1 / (torch.e + 1)]))
 
 
@@ -142,7 +142,7 @@ def test_attention_keeps_the_foreground_s_layers_out_of_the_background():
     mask[..., :32] = 1
     with torch.no_grad():
         before = attention(values, mask)
-        attention.learned[-2].bias += 1
+        attention.convs[-2].bias += 1
         changed = (attention(values, mask) - before).abs().amax((0, 1, 2))
     assert (changed[:12] > 0.9).all()
     assert (changed[20:] == 0).all()

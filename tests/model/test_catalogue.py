@@ -22,7 +22,7 @@ PAPERS = Path("docs/papers")
         ("idih", 8.30, 1.66),
         ("dih", 8.30, 1.66),
         ("idih-hrnet18", 18.51, 7.72),
-        ("sgmmh-om", 39.50, 8.09),  # 12.12 with the grown maps: see GrowingConv
+        ("sgmmh-om", 39.50, 8.09),  # 12.12 with the large maps: see UpsampleConv
         ("issam", 2.19, None),
         ("sgmmh-om-idih", 8.30, 1.66),
     ],

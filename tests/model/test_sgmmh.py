@@ -9,10 +9,10 @@ from torch import nn
 
 from retouch.errors import SettingsError
 from retouch.models import create
-from retouch.models.layers.attention_unet import GrowingConv
+from retouch.models.layers.attention_unet import UpsampleConv
 from retouch.models.layers.patch_discriminator import PatchDiscriminator
 from retouch.models.layers.retoucher import OPERATORS, Operator, Retoucher
-from retouch.models.multi_mask.ht import positions
+from retouch.models.multi_mask.ht import position_encoding
 
 SMALL = {"depth": 3, "width": 8}
 
@@ -141,7 +141,7 @@ def test_the_discriminator_is_the_references_and_sees_70_px():
 
 
 def test_places_differ_and_do_not_depend_on_the_size():
-    small, large = positions(4, 4, 16)[0], positions(8, 8, 16)[0].view(8, 8, 16)
+    small, large = position_encoding(4, 4, 16)[0], position_encoding(8, 8, 16)[0].view(8, 8, 16)
     assert torch.cdist(small, small).add(torch.eye(16) * 9).min() > 0.1
     torch.testing.assert_close(small[-1], large[-1, -1])  # the last corner is the last corner
 
@@ -149,7 +149,7 @@ def test_places_differ_and_do_not_depend_on_the_size():
 @pytest.mark.parametrize("size", [(5, 7), (1, 1), (16, 17), (260, 1)])
 def test_growing_by_four_small_convolutions_is_growing_padding_and_convolving(size):
     torch.manual_seed(0)
-    growing, small = GrowingConv(3, 5).double(), torch.rand(2, 3, *size, dtype=torch.double, requires_grad=True)
+    growing, small = UpsampleConv(3, 5).double(), torch.rand(2, 3, *size, dtype=torch.double, requires_grad=True)
     plain = nn.Sequential(nn.Upsample(scale_factor=2), nn.ReflectionPad2d(1))
     expected = nn.functional.conv2d(plain(small), growing.weight, growing.bias)
     torch.testing.assert_close(growing(small), expected)

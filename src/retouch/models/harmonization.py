@@ -50,7 +50,7 @@ class LayerData:
 
 @dataclass
 class Prediction:
-    """What a harmonizer returns: the picture, N×3×H×W (in [0, 1] when not training), and what it is made of.
+    """What a harmonizer returns: the picture, N×3×H×W (in [0, 1] when not training), and what explains it.
 
     `attention` is the share of the network's own colours and `mask` the foreground that a network predicts, N×1×H×W in [0, 1].
     `composite` is the network's input; a network without a given mask says by its change where the composite was edited.
@@ -79,7 +79,7 @@ class Prediction:
         if self.mask_given or self.composite is None:
             return None
         lab = Retoucher("lab").to(self.composite.device)
-        change = lab.scaled(self.image) - lab.scaled(self.composite)
+        change = lab.scale(self.image) - lab.scale(self.composite)
         return ChangeMap(change.abs().amax(dim=1, keepdim=True), None)
 
     def layers(self, index: int = 0) -> LayerData | None:

@@ -13,11 +13,13 @@ from retouch.models.foreground_aware.semantics import Semantics
 from retouch.models.harmonization import Harmonizer, Prediction
 from retouch.models.layers.additive_unet import Side
 
+ATTENTION_GAIN = 3  # before the sigmoid, as the authors' code
+
 
 class EncoderDecoder(Harmonizer, ABC):
-    """Picture and mask, padded and normalised, go in; of the `width` channels that come out, heads make colour and blend.
+    """Picture and mask, padded and normalised, go in; heads make colour and attention of the `width` channels that come out.
 
-    Equation 1; A is the input's share in the blend: A = sigmoid(3·conv), the complement of the equation's D_M.
+    Equation 1; the sigmoid of ATTENTION_GAIN·conv is the input's share, the complement of the equation's D_M.
     `backbone` is a name of `encoders.ENCODERS` or None; `semantics` are options of `Semantics`.
     """
 
@@ -43,12 +45,12 @@ class EncoderDecoder(Harmonizer, ABC):
         if self.semantics is not None:
             multiple = max(multiple, self.semantics.multiple)
         inputs = pad_to_multiple(torch.cat([image, batch["mask"]], dim=1), multiple, max(multiple, minimum))
-        levels = {} if self.semantics is None else self.semantics(inputs[:, :3], inputs[:, 3:])
-        features = crop(self.features(inputs, levels), composite)
+        semantics = {} if self.semantics is None else self.semantics(inputs[:, :3], inputs[:, 3:])
+        features = crop(self.features(inputs, semantics), composite)
         colour = self.to_rgb(features) * self.std + self.mean
         if self.to_attention is None:
             return Prediction(self.clamp_unless_training(colour))
-        share = torch.sigmoid(-3 * self.to_attention(features))
+        share = torch.sigmoid(-ATTENTION_GAIN * self.to_attention(features))
         return Prediction(self.clamp_unless_training(composite + share * (colour - composite)), attention=share)
 
     @abstractmethod
@@ -56,7 +58,7 @@ class EncoderDecoder(Harmonizer, ABC):
         """What height and width must be multiples of, and their minimum, in px."""
 
     @abstractmethod
-    def features(self, inputs: Tensor, levels: dict[int, Tensor]) -> Tensor:
+    def features(self, inputs: Tensor, semantics: dict[int, Tensor]) -> Tensor:
         """N×4×H×W picture and mask, and semantic features by level → N×`width`×H×W."""
 
     def encoder(self) -> FeatureEncoder | None:
@@ -67,6 +69,6 @@ class EncoderDecoder(Harmonizer, ABC):
         """How many semantic channels are joined to the input, at stride 2^level, of a block."""
         return 0 if self.semantics is None else self.semantics.extra_channels(side, level)
 
-    def join_features(self, side: Side, level: int, features: Tensor, levels: dict[int, Tensor]) -> Tensor:
+    def join_semantics(self, side: Side, level: int, features: Tensor, semantics: dict[int, Tensor]) -> Tensor:
         """A block's input with the semantic features that enter there."""
-        return torch.cat([features, levels[level]], dim=1) if self.extra_channels(side, level) else features
+        return torch.cat([features, semantics[level]], dim=1) if self.extra_channels(side, level) else features

@@ -35,9 +35,9 @@ class IDIH(EncoderDecoder):
         initialise_weights(self, magnitude, self.encoder())
 
     def size_limits(self) -> tuple[int, int]:
-        """The innermost block takes 4×4 at least."""
+        """The innermost block needs 4×4 px."""
         return self.unet.multiple, self.unet.minimum
 
-    def features(self, inputs: Tensor, levels: dict[int, Tensor]) -> Tensor:
+    def features(self, inputs: Tensor, semantics: dict[int, Tensor]) -> Tensor:
         """Down and up, with the semantic features where they enter."""
-        return self.unet(inputs, lambda side, level, features: self.join_features(side, level, features, levels))
+        return self.unet(inputs, lambda side, level, features: self.join_semantics(side, level, features, semantics))

@@ -1,4 +1,4 @@
-"""How semantic features of a backbone enter an encoder–decoder: at one place or as a pyramid, in encoder, decoder or both.
+"""Where semantic features of a backbone enter an encoder–decoder: at one level or as a pyramid, in encoder, decoder or both.
 
 Sofiiuk, Popenova, Konushin: Foreground-aware Semantic Representations for Image Harmonization, §3.3.
 """
@@ -21,11 +21,11 @@ STRIDE = 32  # of the coarsest features of any encoder
 
 
 class Semantics(nn.Module):
-    """Picture and mask → feature maps by level, those at stride 2^level; blocks whose input is that large join them to it.
+    """Picture and mask → feature maps by level, those at stride 2^level; blocks whose input has that stride concatenate them.
 
-    `entry` is where: the encoder (the paper's choice), the decoder or both. `pyramid` makes up to four levels of 256 channels,
-    as many as the network has, as HRNetV2p does. `downsize` shrinks the backbone's input, 2 for 512 px. `mask_fusion` and
-    `regions` are the backbone's. Raises SettingsError for values that are none of these.
+    `entry` says on which side: the encoder (the paper's choice), the decoder or both. `pyramid` makes up to four levels of 256
+    channels, as many as the network has, as HRNetV2p does. `downsize` shrinks the backbone's input, 2 for 512 px. `mask_fusion`
+    and `regions` are the backbone's. Raises SettingsError for other values.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Two stages in place of one (Sg-MMH's supplement, §5): find the inharmonious region, then harmonize it with that mask."""
+"""Two stages in place of one (Sg-MMH's supplement, §5): localize the inharmonious region, then harmonize with that mask."""
 
 from typing import Any
 
@@ -13,9 +13,11 @@ from retouch.models.layers.attention_unet import AttentionUNet
 class TwoStage(Harmonizer):
     """A localizer, the attention U-Net with one output, and a harmonizer that is given its mask.
 
-    `harmonizer` is an architecture that needs a mask, made with `harmonizer_options` and this `depth` and `width`. In training
+    `harmonizer` is an architecture that needs a mask, built with `harmonizer_options` and this `depth` and `width`. In training
     it is given the true mask, so that it does not wait for the localizer; the localizer learns by `loss.mask`.
     """
+
+    needs_mask = False
 
     def __init__(
         self, depth: int = 7, width: int = 64, harmonizer: str = "idih", harmonizer_options: dict[str, Any] | None = None
@@ -23,12 +25,11 @@ class TwoStage(Harmonizer):
         super().__init__()
         from retouch.models import create
 
-        self.needs_mask = False
         self.localizer = AttentionUNet(3, 1, depth, width)
         self.harmonizer = create(harmonizer, depth=depth, width=width, **(harmonizer_options or {}))
 
     def forward(self, batch: dict[str, Tensor]) -> Prediction:
-        """`composite` N×3×H×W in [0, 1], in training also `mask` N×1×H×W → picture, and the mask that was found."""
+        """`composite` N×3×H×W in [0, 1], in training also `mask` N×1×H×W → picture, and the predicted mask."""
         composite = batch["composite"]
         padded = pad_to_multiple(2 * composite - 1, self.localizer.multiple, self.localizer.minimum)
         mask = torch.sigmoid(crop(self.localizer(padded), composite))

@@ -7,26 +7,29 @@ from torch import Tensor, nn
 
 from retouch.models.layers.retoucher import Retoucher
 
+MAX_WIDENING = 8  # times the first block's channels
+SLOPE = 0.2  # of LeakyReLU
+
 
 class PatchDiscriminator(nn.Module):
     """N×3×H×W sRGB in [0, 1] → N×1×h×w scores before the sigmoid (30×30 at 256 px). Works in Lab, as the authors' code.
 
-    `width` channels after the first of `layers` halvings, doubling up to 8·width.
+    `width` channels after the first of `depth` halvings, doubling up to 8·width.
     """
 
-    def __init__(self, width: int = 64, layers: int = 3) -> None:
+    def __init__(self, width: int = 64, depth: int = 3) -> None:
         super().__init__()
         self.lab = Retoucher("lab")
-        widths = [width * min(2**level, 8) for level in range(layers + 1)]
-        blocks: list[nn.Module] = [nn.Conv2d(3, width, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
+        widths = [width * min(2**level, MAX_WIDENING) for level in range(depth + 1)]
+        blocks: list[nn.Module] = [nn.Conv2d(3, width, 4, stride=2, padding=1), nn.LeakyReLU(SLOPE)]
         for level, (before, after) in enumerate(pairwise(widths), 1):
             blocks += [
-                nn.Conv2d(before, after, 4, stride=2 if level < layers else 1, padding=1),
+                nn.Conv2d(before, after, 4, stride=2 if level < depth else 1, padding=1),
                 nn.InstanceNorm2d(after),
-                nn.LeakyReLU(0.2),
+                nn.LeakyReLU(SLOPE),
             ]
         self.network = nn.Sequential(*blocks, nn.Conv2d(widths[-1], 1, 4, padding=1))
 
     def forward(self, image: Tensor) -> Tensor:
-        """The scores; clamped to what a screen can show, so that nothing is told apart by leaving it."""
-        return torch.as_tensor(self.network(self.lab.scaled(image.clamp(0, 1))))
+        """The scores; pictures are clamped to [0, 1] first, so that leaving it gives nothing away."""
+        return torch.as_tensor(self.network(self.lab.scale(image.clamp(0, 1))))

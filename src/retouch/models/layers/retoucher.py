@@ -1,8 +1,8 @@
-"""The retoucher of Sg-MMH (Ren, Liu: §3.3, equation 2): operators, each told by a mask a channel where and how much to act."""
+"""The retoucher of Sg-MMH (Ren, Liu: §3.3, equation 2): operators that act on a colour channel as much as a mask says."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -40,15 +40,15 @@ class Operator:
 
 
 OPERATORS = {"mul": Operator(1.0, torch.mul), "add": Operator(0.0, torch.add)}
-"""By name, in the order in which they act; whoever adds one here can name it in `models.*.options.operators`."""
+"""By name, in the order in which they act. An operator added here can be named in `models.*.options.operators`."""
 
 
 class Retoucher(nn.Module):
     """Applies operator masks in a colour space. Without parameters; `mask_names` names the masks, `neutral` is 1×K×1×1.
 
     `mul="identity"` reads a network's output as the deviation from what changes nothing; `"relu"` is the parametrisation of the
-    authors' code: a factor ≥ 0 and a term, both 0 where the network gives 0.
-    Raises SettingsError for a space or operator that is not there.
+    authors' code: a factor ≥ 0 and a term, both 0 where the network's output is 0.
+    Raises SettingsError for a space, operator or parametrisation that is not there.
     """
 
     centre: Tensor
@@ -60,11 +60,11 @@ class Retoucher(nn.Module):
         self, space: str = "lab", operators: Sequence[str] = ("add", "mul"), mul: Parametrisation = "identity"
     ) -> None:
         super().__init__()
-        unknown = {*operators} - {*OPERATORS} | {space} - {*SPACES} | {mul} - {"identity", "relu"}
+        unknown = {*operators} - {*OPERATORS} | {space} - {*SPACES} | {mul} - {*get_args(Parametrisation)}
         if unknown or not operators:
             raise SettingsError(
                 f"no retoucher of {', '.join(sorted(unknown)) or 'no operators'}; there are {', '.join((*SPACES, *OPERATORS))} "
-                "and mul: identity, relu; fix models.*.options"
+                f"and mul: {', '.join(get_args(Parametrisation))}; fix models.*.options"
             )
         self.space_name, self.space = space, SPACES[space]
         self.operators, self.mul = tuple(operators), mul
@@ -79,7 +79,7 @@ class Retoucher(nn.Module):
         ):
             self.register_buffer(name, torch.tensor(values).view(1, -1, 1, 1), persistent=False)
 
-    def scaled(self, image: Tensor) -> Tensor:
+    def scale(self, image: Tensor) -> Tensor:
         """N×3×H×W sRGB in [0, 1] → the colour space's channels in [−1, 1]."""
         return (self.space.from_rgb(image) - self.centre) / self.range
 
@@ -95,15 +95,15 @@ class Retoucher(nn.Module):
 
     def forward(self, image: Tensor, masks: Tensor) -> Tensor:
         """Equation 2 on N×3×H×W sRGB in [0, 1] with N×K×H×W masks; the result may leave [0, 1] where the space leaves sRGB."""
-        values = self.scaled(image)
-        changed = values
+        original = self.scale(image)
+        values = original
         by_operator = dict(zip(self.operators, masks.unflatten(1, (3, len(self.operators))).unbind(2), strict=True))
         for name, operator in OPERATORS.items():
             if name in by_operator:
-                changed = operator.apply(changed, by_operator[name])
-        # only what the masks moved is kept in range and converted back: neutral masks give the very same picture
-        changed = values + (torch.clamp(changed, -self.limit, self.limit) - torch.clamp(values, -self.limit, self.limit))
-        return image + (self._rgb(changed) - self._rgb(values))
+                values = operator.apply(values, by_operator[name])
+        # only the change is limited and converted back, so neutral masks give exactly the same picture
+        values = original + (torch.clamp(values, -self.limit, self.limit) - torch.clamp(original, -self.limit, self.limit))
+        return image + (self._to_rgb(values) - self._to_rgb(original))
 
-    def _rgb(self, values: Tensor) -> Tensor:
+    def _to_rgb(self, values: Tensor) -> Tensor:
         return self.space.to_rgb(values * self.range + self.centre)

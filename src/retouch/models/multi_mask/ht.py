@@ -8,45 +8,45 @@ from torch import Tensor, nn
 
 
 class HarmonizationTransformer(nn.Module):
-    """`depth` layers of `heads` heads on tokens of `width` channels, one a patch of `patch`² px; N×inputs×H×W → N×outputs×H×W.
+    """`depth` blocks of `heads` heads on tokens of `width` channels, one a patch of `patch`² px; N×inputs×H×W → N×outputs×H×W.
 
-    Sizes as the authors' code. `head` maps a token back to its patch; H and W are multiples of `multiple`.
+    Sizes as in the authors' code. `head` maps a token back to its patch; H and W are multiples of `multiple`.
     """
 
     def __init__(self, inputs: int, outputs: int, depth: int = 9, width: int = 256, heads: int = 2, patch: int = 4) -> None:
         super().__init__()
         self.multiple = self.minimum = patch
         self.embed = nn.Conv2d(inputs, width, patch, stride=patch)
-        self.layers = nn.ModuleList(_Layer(width, heads) for _ in range(depth))
+        self.blocks = nn.ModuleList(_Block(width, heads) for _ in range(depth))
         self.head = nn.ConvTranspose2d(width, outputs, patch, stride=patch)
 
-    def forward(self, given: Tensor) -> Tensor:
-        """All patches attend to one another in every layer."""
-        patches = self.embed(given)
+    def forward(self, inputs: Tensor) -> Tensor:
+        """All patches attend to one another in every block."""
+        patches = self.embed(inputs)
         tokens = patches.flatten(2).transpose(1, 2)
-        place = positions(patches.shape[-2], patches.shape[-1], patches.shape[1]).to(tokens)
-        for layer in self.layers:
-            tokens = layer(tokens, place)
+        encoding = position_encoding(patches.shape[-2], patches.shape[-1], patches.shape[1]).to(tokens)
+        for block in self.blocks:
+            tokens = block(tokens, encoding)
         return self.head(tokens.transpose(1, 2).unflatten(2, patches.shape[-2:]))
 
 
-class _Layer(nn.Module):
-    """Self-attention that is told places, then two linear layers; norms after the sums, as in the authors' code."""
+class _Block(nn.Module):
+    """Self-attention with position encoding, then two linear modules; norms after the sums, as in the authors' code."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.attention = nn.MultiheadAttention(width, heads, batch_first=True)
-        self.first_norm, self.second_norm = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.attention_norm, self.mix_norm = nn.LayerNorm(width), nn.LayerNorm(width)
         self.mix = nn.Sequential(nn.Linear(width, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
 
-    def forward(self, tokens: Tensor, place: Tensor) -> Tensor:
-        asked = tokens + place
-        tokens = self.first_norm(tokens + self.attention(asked, asked, tokens, need_weights=False)[0])
-        return self.second_norm(tokens + self.mix(tokens))
+    def forward(self, tokens: Tensor, encoding: Tensor) -> Tensor:
+        query = tokens + encoding
+        tokens = self.attention_norm(tokens + self.attention(query, query, tokens, need_weights=False)[0])
+        return self.mix_norm(tokens + self.mix(tokens))
 
 
-def positions(height: int, width: int, channels: int) -> Tensor:
-    """Sines and cosines of the relative place, rows then columns, 1×(height·width)×channels; `channels` a multiple of 4."""
+def position_encoding(height: int, width: int, channels: int) -> Tensor:
+    """Sines and cosines of the relative position, rows then columns, 1×(height·width)×channels; `channels` a multiple of 4."""
     quarter = channels // 4
     frequency = 10000 ** (-torch.arange(quarter) / quarter) * 2 * torch.pi
     angles = [(torch.arange(side)[:, None] + 1) / side * frequency for side in (height, width)]

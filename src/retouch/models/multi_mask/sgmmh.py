@@ -4,7 +4,7 @@ Ren, Liu: Semantic-guided Multi-Mask Image Harmonization, §3.3.
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,8 @@ from retouch.models.layers.additive_unet import AdditiveUNet
 from retouch.models.layers.attention_unet import AttentionUNet
 from retouch.models.layers.retoucher import Parametrisation, Retoucher
 from retouch.models.multi_mask.ht import HarmonizationTransformer
+
+Output = Literal["operators", "rgb"]
 
 
 class AdditiveBackbone(nn.Module):
@@ -34,21 +36,21 @@ class AdditiveBackbone(nn.Module):
 
 
 BACKBONES: dict[str, Any] = {"unet": AttentionUNet, "idih": AdditiveBackbone, "ht": HarmonizationTransformer}
-"""N×inputs×H×W → N×outputs×H×W, with the sizes that they take in `multiple` and `minimum`, and their last layer in `head`."""
+"""N×inputs×H×W → N×outputs×H×W; `multiple` and `minimum` say which H and W they take, `head` is their last module."""
 
 
 class SgMMH(Harmonizer):
     """The generator: `backbone`, of BACKBONES with options of its own, and the retoucher (`space`, `operators`, `mul`).
 
-    `output="rgb"` is table 2's baseline, which regresses the picture. With `mask_input` the foreground mask is given as a
-    further channel (the supplement's table 3). With `locate`, which is not the paper's, a mask is
-    predicted too: it weighs what the operators do, and learns by `loss.mask`. With `mul="identity"` the head starts at zero, so
-    that an untrained network changes nothing; with `mul="relu"` it starts as the authors' code does.
+    `output="rgb"` is table 2's baseline, which regresses the picture. With `mask_input` the given mask is a further channel
+    (the supplement's table 3). With `locate`, which is not the paper's, a mask is predicted too: it weighs what the operators
+    do, and learns by `loss.mask`. With `mul="identity"` the head starts at zero, so that an untrained network changes nothing;
+    with `mul="relu"` it starts as the authors' code does.
     """
 
     def __init__(
         self,
-        output: Literal["operators", "rgb"] = "operators",
+        output: Output = "operators",
         space: str = "lab",
         operators: Sequence[str] = ("add", "mul"),
         mul: Parametrisation = "identity",
@@ -58,9 +60,10 @@ class SgMMH(Harmonizer):
         **options: Any,
     ) -> None:
         super().__init__()
-        if backbone not in BACKBONES or output not in ("operators", "rgb"):
+        if backbone not in BACKBONES or output not in get_args(Output):
             raise SettingsError(
-                f"output {output!r}, backbone {backbone!r}: there are operators, rgb and {', '.join(BACKBONES)}"
+                f"output {output!r}, backbone {backbone!r}: there are {', '.join((*get_args(Output), *BACKBONES))}; "
+                "fix models.*.options"
             )
         self.needs_mask = mask_input
         self.predicts_masks = output == "operators"
@@ -75,7 +78,7 @@ class SgMMH(Harmonizer):
     def forward(self, batch: dict[str, Tensor]) -> Prediction:
         """`composite` N×3×H×W in [0, 1], and `mask` N×1×H×W with `mask_input` → picture, and its N×K×H×W operator masks."""
         composite = batch["composite"]
-        inputs = self.retoucher.scaled(composite) if self.predicts_masks else 2 * composite - 1
+        inputs = self.retoucher.scale(composite) if self.predicts_masks else 2 * composite - 1
         if self.needs_mask:
             inputs = torch.cat([inputs, batch["mask"]], dim=1)
         padded = pad_to_multiple(inputs, self.backbone.multiple, self.backbone.minimum)
@@ -84,13 +87,13 @@ class SgMMH(Harmonizer):
             image = self.clamp_unless_training((torch.tanh(output) + 1) / 2)
             return Prediction(image, composite=composite, mask_given=self.needs_mask)
         mask = torch.sigmoid(output[:, -1:]) if self.locate else None
-        masks = self.retoucher.masks(output if mask is None else output[:, :-1])
+        operator_masks = self.retoucher.masks(output if mask is None else output[:, :-1])
         if mask is not None:
-            masks = masks.lerp(self.retoucher.neutral, 1 - mask)
+            operator_masks = operator_masks.lerp(self.retoucher.neutral, 1 - mask)
         return OperatorMaskPrediction(
-            self.clamp_unless_training(self.retoucher(composite, masks)),
+            self.clamp_unless_training(self.retoucher(composite, operator_masks)),
             mask=mask,
-            operator_masks=masks,
+            operator_masks=operator_masks,
             retoucher=self.retoucher,
             composite=composite,
             mask_given=self.needs_mask,
