@@ -16,7 +16,12 @@ ROOT = Path(__file__).parent
 
 
 def closure(*modules: str) -> list[Path]:
-    """The source files that importing and running `modules` can execute, sorted.
+    """The source files that importing and running `modules` can execute, sorted: those of `module_files`."""
+    return sorted(set(module_files(*modules).values()))
+
+
+def module_files(*modules: str) -> dict[str, Path]:
+    """The modules that importing and running `modules` can import, and their source files.
 
     A module is named as in an import, or as `module:attribute`, the form of the lazy registries. Imports are followed at any
     depth of the code, also inside functions, with the `__init__` of every package on the way; imports for type checkers are
@@ -26,23 +31,23 @@ def closure(*modules: str) -> list[Path]:
     """
     names = [name.partition(":")[0] for name in modules]
     tops = {PACKAGE, *(name.partition(".")[0] for name in names)}
-    seen: dict[str, Path] = {}
+    paths: dict[str, Path] = {}
     queue = list(names)
     while queue:
         name = queue.pop()
-        if name in seen or name.partition(".")[0] not in tops:
+        if name in paths or name.partition(".")[0] not in tops:
             continue
         path = source(name)
         if path is None:
             raise ModuleNotFoundError(f"no source file of module {name!r}", name=name)
-        seen[name] = path
+        paths[name] = path
         if parent := name.rpartition(".")[0]:
             queue.append(parent)
         for imported, attributes in _imports(path, name, path.stat().st_mtime_ns):
             queue.append(imported)
             if imported.partition(".")[0] in tops:  # of `from package import name`, name may be a module
                 queue += [member for key in attributes if source(member := f"{imported}.{key}") is not None]
-    return sorted(set(seen.values()))
+    return paths
 
 
 def digest(paths: Iterable[Path]) -> str:

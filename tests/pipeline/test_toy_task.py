@@ -35,8 +35,8 @@ from retouch.tasks.base import Measurer, Metric, Port, Task
 from retouch.tracking import uri
 from retouch.training.loop import train
 
-PARAMS = Path("params/sample.yaml").read_text()
-DVC = Path("dvc.yaml").read_text()
+PROJECT = Path.cwd()
+"""Nothing is read from it on import: this file is imported again as part of the model's package."""
 ANSWER = 0.3
 """The constant answer that a model must beat."""
 
@@ -129,7 +129,7 @@ class BrightnessTask(Task):
 
 
 def toy_settings(rate: float) -> settings.Settings:
-    raw = yaml.safe_load(PARAMS)
+    raw = yaml.safe_load((PROJECT / "params/sample.yaml").read_text())
     raw["data"]["sample"] = {"train": 40, "test": 20, "size": 64}
     raw["parse"]["size"] = 32
     raw["synthesize"]["benchmarks"] = {"hscene": raw["synthesize"]["benchmarks"]["hscene"]}
@@ -151,7 +151,7 @@ def project(tmp_path, monkeypatch) -> Path:
         models.ARCHITECTURES, "meter", Architecture(f"{__name__}:BrightnessModel", "toy", None, task="brightness")
     )
     (tmp_path / "data").mkdir()
-    (tmp_path / "dvc.yaml").write_text(DVC)
+    (tmp_path / "dvc.yaml").write_text((PROJECT / "dvc.yaml").read_text())
     return tmp_path
 
 

@@ -1,6 +1,8 @@
 """Harmonize one picture: the network sees it at its working size, the change is applied to the original pixels."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -15,6 +17,9 @@ from retouch.editing.transform_layers import Regions
 from retouch.errors import RetouchError
 from retouch.images import to_tensor
 from retouch.models.harmonization import Harmonizer, OperatorMaskPrediction, TransformPrediction
+
+if TYPE_CHECKING:
+    from retouch.inference.network_files import LoadedModel
 
 LUMA = (0.299, 0.587, 0.114)
 """Rec. 601: a grey picture's answer is made grey by it."""
@@ -64,6 +69,23 @@ def harmonize(
         return Harmonized(image.copy())
     made, layers = _harmonized(model, colours(image), mask, size, labels)
     return Harmonized(as_given(made, image), layers)
+
+
+def predict(network: "LoadedModel", inputs: Mapping[str, np.ndarray]) -> np.ndarray:
+    """N harmonized pictures, as models are served: `image` uint8 N×H×W×3 and `mask` uint8 N×H×W → uint8 N×H×W×3.
+
+    A network that needs no mask ignores one. Raises RetouchError when a mask that is needed is missing or of another size.
+    """
+    images, masks = inputs["image"], inputs.get("mask")
+    each: Sequence[np.ndarray | None] = [None] * len(images)
+    if masks is not None and network.module.needs_mask:
+        if masks.shape != images.shape[:3]:
+            raise RetouchError(f"mask is {masks.shape} but image is {images.shape}: give an N×H×W mask of the pictures' size")
+        each = list(masks)
+    if not images.size:
+        return images
+    results = [harmonize(network.module, image, mask, network.size) for image, mask in zip(images, each, strict=True)]
+    return np.stack([result.image for result in results])
 
 
 def retouch(layers: EditedLayers, image: np.ndarray) -> np.ndarray:

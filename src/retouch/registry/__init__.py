@@ -1,9 +1,9 @@
-"""Registered models: packaging, versions, the promotion decision, rollback, and what is serving.
+"""Registered models: versions, the promotion decision, rollback, and what is serving.
 
-Versions live in MLflow. Every entry under `models` in params.yaml is a registered model of that name with the aliases
-`challenger` and `champion`; the product model `harmonizer` is a copy of the best champion.
+Versions live in MLflow. Every key of `models` in params.yaml is a registered model with the aliases `challenger` and
+`champion`. Every task has a product, such as `harmonizer`: a registered model whose champion holds the best champions of all
+models of the task, one for each variant of inputs.
 """
 
-PRODUCT = "harmonizer"
 CHAMPION = "champion"
 CHALLENGER = "challenger"

@@ -3,45 +3,56 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retouch import tracking
 from retouch.errors import TrackingError
-from retouch.registry.versions import aliased, registered
+from retouch.registry.reader import champion_of
+from retouch.serving.contents import network_file
+from retouch.tracking.client import database
 
 if TYPE_CHECKING:
-    from retouch.inference.network_files import LoadedModel
+    from retouch.inference.network_files import LoadedNetwork
 
 SUFFIX = ".safetensors"
 
 
-def load(model: str) -> LoadedModel:
+def load(model: str, inputs: Collection[str] = ()) -> LoadedNetwork:
     """A network by the path of its `.safetensors` file, or the one at `models:/MODEL@champion`.
 
+    A product holds several: of those, the one that needs most of `inputs`, such as ("image", "mask").
     Raises WeightsError for a file that is no network, TrackingError when the registry has no such model or no champion of it.
     """
-    from retouch.inference import network_files as files
+    from retouch.inference import network_files
 
     if model.endswith(SUFFIX):
-        return files.load(Path(model))
-    address = tracking.uri()
-    database = Path(address.removeprefix("sqlite:///"))
-    if address.startswith("sqlite:///") and not database.is_file():  # the client would make one
+        return network_files.load(Path(model))
+    with package(model) as folder:
+        return network_files.load(network_file(folder, inputs))
+
+
+@contextmanager
+def package(model: str) -> Iterator[Path]:
+    """Yield the folder of a champion's package; one that is not on this machine is downloaded, and removed afterwards."""
+    file = database()
+    if file is not None and not file.is_file():  # MLflow would create it
         raise TrackingError(
-            f"there is no registry {database}: work in the project's folder, name a registry by MLFLOW_TRACKING_URI, "
+            f"there is no registry {file}: work in the project's folder, name a registry by MLFLOW_TRACKING_URI, "
             f"or give a network, --model FILE{SUFFIX}"
         )
-    with tracking.connect() as store:
-        version = aliased(store, model)
-        if version is None:
-            what = "has no champion" if registered(store, model) else "is not registered"
-            trained = Path("artifacts") / model / f"model{SUFFIX}"
-            trained_hint = f", or give the network itself, --model {trained}" if trained.is_file() else ""
-            raise TrackingError(f"{model} {what} at {address}: `retouch status` lists what serves{trained_hint}")
-        from mlflow.artifacts import download_artifacts
+    registered, champion = champion_of(model)
+    if champion is None:
+        state = "has no champion" if registered else "is not registered"
+        trained = Path("artifacts") / model / f"model{SUFFIX}"
+        hint = f", or give the network itself, --model {trained}" if trained.is_file() else ""
+        raise TrackingError(f"{model} {state} at {tracking.uri()}: `retouch status` lists what serves{hint}")
+    if champion.folder is not None:
+        yield champion.folder
+        return
+    from retouch.registry.versions import download
 
-        with tempfile.TemporaryDirectory() as folder:
-            source = f"models:/{version.name}/{version.version}"
-            package = Path(download_artifacts(source, dst_path=folder, tracking_uri=tracking.uri()))
-            return files.load(package / "artifacts" / f"model{SUFFIX}")
+    with tempfile.TemporaryDirectory() as temporary, tracking.connect():
+        yield download(model, champion.version, Path(temporary))

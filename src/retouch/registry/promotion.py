@@ -4,21 +4,35 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from retouch import tracking
+from retouch import tasks, tracking
 from retouch.errors import RetouchError, StoreError
 from retouch.registry.decision import Decision, Measurement, Verdict, decide
-from retouch.registry.measured import read, test_set_hash
+from retouch.registry.measurements import read, test_set_hashes
 from retouch.registry.product import refresh
-from retouch.registry.register import Made, Registered, ensure, log_measurement, measurement_folder
-from retouch.registry.versions import WITHDRAWN, aliased, crown, number
+from retouch.registry.register import (
+    EVALUATIONS,
+    ModelFiles,
+    Registered,
+    ensure,
+    keep_scores,
+    measurement,
+    score_file,
+    score_tags,
+)
+from retouch.registry.versions import WITHDRAWN, download, number, set_champion, set_tags, version_at
+from retouch.serving.contents import network_file
 from retouch.settings import Settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+MOST_REASONS = 10  # in the tag of a version; the run's artifact has all
+LONGEST_REASON = 300  # characters, there
 
 
 @dataclass(frozen=True)
@@ -41,95 +55,97 @@ def promote(settings: Settings, name: str) -> Outcome:
     registered = ensure(settings, name)
     with tracking.connect() as store:
         candidate = store.get_model_version(name, str(registered.version))
-        champion = aliased(store, name)
-        measured = _measured(settings, candidate, registered, Made.of(name).per_image)
-        _note_measurement(store, candidate, measured)
+        champion = version_at(store, name)
+        scores = measurement(settings, name, ModelFiles.of(name), registered.test_sets, candidate.tags.get(WITHDRAWN))
+        set_tags(store, candidate, score_tags(scores, candidate.tags["primary"]))
         if number(champion) == registered.version:
-            return Outcome(name, registered.version, "champion", _reigns(settings, measured), registered.version)
-        verdict = _judge(settings, store, registered, measured, champion)
+            return Outcome(name, registered.version, "champion", _reigning(settings, scores), registered.version)
+        verdict = _judge(settings, store, registered, scores, champion)
         _keep(store, registered, champion, verdict)
         if verdict.decision is not Decision.PROMOTE:
             state = "held" if verdict.decision is Decision.HOLD else "rejected"
             return Outcome(name, registered.version, state, verdict, number(champion))
-        crown(store, name, registered.version, number(champion))
+        set_champion(store, name, registered.version, number(champion))
         return Outcome(name, registered.version, "promoted", verdict, registered.version)
 
 
-def promote_product(test_set: str | None = None) -> int | None:
-    """After the models: point `harmonizer` at the best champion; its version, or None while nothing was promoted."""
+def promote_products() -> dict[str, int]:
+    """After the models: bring every task's product up to date; by product, such as `harmonizer`, the version that serves."""
     with tracking.connect() as store:
-        return refresh(store, test_set)
+        return refresh(store)
 
 
-def _measured(settings: Settings, version: Any, registered: Registered, table: Path | str) -> Measurement:
-    return read(table, registered.test_set, settings.evaluate.foreground_bins, version.tags.get(WITHDRAWN))
+def short_verdict(verdict: Mapping[str, Any]) -> str:
+    """A verdict as JSON of a length that any registry takes as a tag: without figures, and with its first reasons."""
+    reasons = [reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON]}…" for reason in verdict["reasons"]]
+    if len(reasons) > MOST_REASONS:
+        reasons = [*reasons[:MOST_REASONS], f"and {len(reasons) - MOST_REASONS} more"]
+    short = {key: value for key, value in verdict.items() if key not in ("figures", "test_sets")} | {"reasons": reasons}
+    return json.dumps(short, sort_keys=True, ensure_ascii=False, allow_nan=False)
 
 
-def _reigns(settings: Settings, measured: Measurement) -> Verdict:
-    verdict = decide(measured, None, settings.gate)
+def _reigning(settings: Settings, scores: Measurement) -> Verdict:
+    verdict = decide(scores, None, settings.gate)
     if verdict.decision is Decision.PROMOTE:
         return Verdict(Decision.HOLD, ("it is the champion already",), verdict.figures)
     return verdict
 
 
-def _judge(settings: Settings, store: MlflowClient, registered: Registered, measured: Measurement, champion: Any) -> Verdict:
+def _judge(settings: Settings, store: MlflowClient, registered: Registered, scores: Measurement, champion: Any) -> Verdict:
+    alone = decide(scores, None, settings.gate, settings.seed)
     if champion is None:
-        return decide(measured, None, settings.gate, settings.seed)
+        return alone
     try:
-        before = _measured(settings, champion, registered, _champions_table(settings, store, registered, champion))
+        before = _champions_scores(settings, store, registered, champion)
     except RetouchError as error:
-        alone = decide(measured, None, settings.gate)
         if alone.decision is Decision.REJECT:
             return alone
-        return Verdict(
-            Decision.HOLD, (f"the champion, version {champion.version}, cannot be measured: {error}",), alone.figures
-        )
-    _note_measurement(store, champion, before)
-    return decide(measured, before, settings.gate, settings.seed)
+        reason = f"the champion, version {champion.version}, cannot be measured: {error}"
+        return Verdict(Decision.HOLD, (reason,), alone.figures)
+    set_tags(store, champion, score_tags(before, tasks.get(settings.model(champion.name).task).primary))
+    return decide(scores, before, settings.gate, settings.seed)
 
 
-def _champions_table(settings: Settings, store: MlflowClient, registered: Registered, champion: Any) -> str:
-    """The champion's per-picture errors on today's test sets: those kept with its run, or measured now and kept."""
-    folder = measurement_folder(registered.test_set)
-    kept = [file.path for file in store.list_artifacts(champion.run_id, folder) if file.path.endswith("per_image.csv")]
+def _champions_scores(settings: Settings, store: MlflowClient, registered: Registered, champion: Any) -> Measurement:
+    """The champion's per-sample scores on the candidate's test sets: those kept with its run, the others measured now."""
+    paths = {benchmark: score_file(benchmark, test_set) for benchmark, test_set in registered.test_sets.items()}
+    stored = {file.path for file in store.list_artifacts(champion.run_id, EVALUATIONS)}
     with tempfile.TemporaryDirectory() as temporary:
-        if kept:
-            return Path(store.download_artifacts(champion.run_id, kept[0], temporary)).read_text()
-        if test_set_hash(settings, settings.model(champion.name).test_sets) != registered.test_set:
-            raise StoreError("the test sets changed since the candidate was measured: run `dvc repro`")
-        table = _measure(settings, champion, Path(temporary))
-        log_measurement(store, champion.run_id, table, registered.test_set)
-        return table.read_text()
+        missing = [benchmark for benchmark, path in paths.items() if path not in stored]
+        if missing:
+            hashes = test_set_hashes(missing)
+            if any(hashes[benchmark] != registered.test_sets[benchmark] for benchmark in missing):
+                raise StoreError("the test sets changed since the candidate was measured: run `dvc repro`")
+            table = _measure(settings, champion, missing, Path(temporary) / "package")
+            keep_scores(store, champion.run_id, table, registered.test_sets)
+        texts = [Path(store.download_artifacts(champion.run_id, path, temporary)).read_text() for path in paths.values()]
+    task = tasks.get(settings.model(champion.name).task)
+    return read(texts, registered.test_sets, task, settings.evaluate.foreground_bins, champion.tags.get(WITHDRAWN))
 
 
-def _measure(settings: Settings, champion: Any, folder: Path) -> Path:
+def _measure(settings: Settings, champion: Any, benchmarks: list[str], folder: Path) -> str:
     import pandas as pd
-    from mlflow.artifacts import download_artifacts
 
     from retouch.evaluation.measure import measure
     from retouch.inference.network_files import load
 
-    source = f"models:/{champion.name}/{champion.version}"
-    package = Path(download_artifacts(source, dst_path=str(folder), tracking_uri=tracking.uri()))
-    model = load(package / "artifacts" / "model.safetensors").module
-    sets = [Path("test_sets") / f"{benchmark}.arrow" for benchmark in settings.model(champion.name).test_sets]
-    table = folder / "per_image.csv"
-    pd.concat([measure(model, path, settings.evaluate) for path in sets]).to_csv(table, index=False, float_format="%.6g")
-    return table
-
-
-def _note_measurement(store: MlflowClient, version: Any, measured: Measurement) -> None:
-    if version.tags.get("test_set_sha256") != measured.test_set or version.tags.get("mse_ratio") != repr(measured.ratio):
-        store.set_model_version_tag(version.name, str(version.version), "mse_ratio", repr(measured.ratio))
-        store.set_model_version_tag(version.name, str(version.version), "test_set_sha256", measured.test_set)
+    network = load(network_file(download(champion.name, int(champion.version), folder)))
+    task = tasks.get(settings.model(champion.name).task)
+    measurer = task.measurer(settings.evaluate, Path("weights"))
+    sets = [Path("test_sets") / f"{benchmark}.arrow" for benchmark in benchmarks]
+    tables = [measure(task, network.module, path, settings.evaluate, measurer) for path in sets]
+    return pd.concat(tables).to_csv(index=False, float_format="%.6g")
 
 
 def _keep(store: MlflowClient, registered: Registered, champion: Any, verdict: Verdict) -> None:
     against = number(champion)
-    kept = verdict.as_dict() | {"candidate": registered.version, "champion": against, "test_set_sha256": registered.test_set}
-    store.log_dict(registered.run_id, kept, f"verdicts/{registered.version}-against-{against or 'none'}.json")
-    text = json.dumps(kept, sort_keys=True, ensure_ascii=False)
-    store.set_model_version_tag(registered.name, str(registered.version), "verdict", text[:5000])
-    for key, value in tracking.lineage().items():
-        if key == "dvc_lock_sha256":  # registered in the middle of a pipeline run, judged at its end
-            store.set_model_version_tag(registered.name, str(registered.version), key, value)
+    content = verdict.as_dict() | {
+        "candidate": registered.version,
+        "champion": against,
+        "test_sets": dict(registered.test_sets),
+    }
+    store.log_dict(registered.run_id, content, f"verdicts/{registered.version}-against-{against or 'none'}.json")
+    version = store.get_model_version(registered.name, str(registered.version))
+    # the lock file's hash again: the version was registered in the middle of a pipeline run and is judged at its end
+    lineage = {key: value for key, value in tracking.lineage().items() if key == "dvc_lock_sha256"}
+    set_tags(store, version, lineage | {"verdict": short_verdict(content)})

@@ -5,41 +5,45 @@ from __future__ import annotations
 import csv
 import json
 import tempfile
-import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from retouch import tracking
+from retouch import tasks, tracking
 from retouch.errors import SettingsError, StoreError
 from retouch.files import digest, sha256_file, write_json
-from retouch.registry import CHALLENGER, PRODUCT
-from retouch.registry.measured import read, summary
+from retouch.registry import CHALLENGER
+from retouch.registry.measurements import read, split, summary
+from retouch.registry.versions import upload
 from retouch.serving import package
 from retouch.settings import Settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-    from retouch.inference.network_files import LoadedModel
+    from retouch.inference.network_files import LoadedNetwork
+    from retouch.registry.decision import Measurement
 
-
+EVALUATIONS = "evaluations"
+"""The folder of a run's artifacts with its per-sample scores."""
 SHOWN = ("metrics.json", "pictures.png")
+"""Of the evaluation's files, those that the run shows."""
 
 
 @dataclass(frozen=True)
 class Registered:
-    """A version in the registry and the files it was made of."""
+    """A version in the registry, and the hashes of the test sets that it was measured on, by benchmark."""
 
     name: str
     version: int
     run_id: str
     model_sha256: str
-    test_set: str
+    test_sets: Mapping[str, str]
 
 
 @dataclass(frozen=True)
-class Made:
+class ModelFiles:
     """What the stages before left for one model."""
 
     model: Path
@@ -47,17 +51,17 @@ class Made:
     report: Path  # folder
 
     @classmethod
-    def of(cls, name: str, artifacts: Path = Path("artifacts"), reports: Path = Path("reports/models")) -> Made:
+    def of(cls, name: str, artifacts: Path = Path("artifacts"), reports: Path = Path("reports/models")) -> ModelFiles:
         """The files of model `name`. Raises StoreError that names a missing one."""
-        made = cls(artifacts / name / "model.safetensors", artifacts / name / "curves.csv", reports / name)
-        for path in (made.model, made.curves, made.per_image):
+        files = cls(artifacts / name / "model.safetensors", artifacts / name / "curves.csv", reports / name)
+        for path in (files.model, files.curves, files.per_image):
             if not path.is_file():
                 raise StoreError(f"{path} is missing: make it with `dvc repro register@{name}`")
-        return made
+        return files
 
     @property
     def per_image(self) -> Path:
-        """The errors of every test picture."""
+        """The metrics of every test sample."""
         return self.report / "per_image.csv"
 
 
@@ -68,117 +72,117 @@ def register(settings: Settings, name: str) -> Path:
     same inputs give the same bytes. Raises TrackingError, StoreError, WeightsError.
     """
     registered = ensure(settings, name)
-    made, loaded = _load(settings, name)
-    path = made.report / "registration.json"
+    files, network = _load(settings, name)
+    entry = package.describe(network)
+    path = files.report / "registration.json"
     write_json(path, {
-        "digest": loaded.metadata["digest"],
-        "metrics": metrics(settings, made, registered.test_set),
+        **entry,
+        "digest": network.metadata["digest"],
+        "metrics": figures(measurement(settings, name, files, registered.test_sets), files),
         "model": name,
         "model_sha256": registered.model_sha256,
-        "requirements": package.requirements(loaded),
-        "signature": {key: json.loads(value) for key, value in package.signature(loaded.needs_mask).to_dict().items() if value},
+        "requirements": package.network_requirements(network),
+        "signature": {key: json.loads(value) for key, value in package.signature([entry]).to_dict().items() if value},
     })  # fmt: skip
     return path
 
 
 def ensure(settings: Settings, name: str) -> Registered:
     """The version of the weights in artifacts/`name`, registered now if it was not."""
-    made, loaded = _load(settings, name)
-    sha256 = sha256_file(made.model)
-    test_set = digest(summary(made.report, sha256)["test_sets"])
+    files, network = _load(settings, name)
+    sha256 = sha256_file(files.model)
+    test_sets = summary(files.report, sha256)["test_sets"]
     with tracking.connect() as store:
-        version = _find(store, name, sha256)
+        version = _version_of(store, name, sha256)
         if version is None:
-            run_id = tracking.find_run(loaded.metadata["digest"]) or _backfill(settings, name, made, loaded)
-            figures = metrics(settings, made, test_set)
-            tags = tracking.lineage() | {
+            scores = measurement(settings, name, files, test_sets)
+            entry = package.describe(network)
+            tags = {
+                **tracking.lineage(),
+                **score_tags(scores, tasks.get(settings.model(name).task).primary),
+                **{key: entry[key] for key in ("product", "task", "variant")},
                 "model_sha256": sha256,
-                "mse_ratio": repr(figures["mse_ratio"]),
                 "params_digest": digest(settings.model_dump(mode="json", by_alias=True)),
-                "test_set_sha256": test_set,
-                "training_digest": loaded.metadata["digest"],
+                "training_digest": network.metadata["digest"],
             }
-            version = _create(store, name, run_id, made, loaded, figures, tags)
+            run_id = tracking.find_run(network.metadata["digest"]) or _backfill(settings, name, files, network)
+            with tempfile.TemporaryDirectory() as temporary:
+                package.build(files.model, network, folder := Path(temporary) / "model")
+                version = upload(store, name, run_id, folder, tags, figures(scores, files))
+            tracking.log_files(run_id, [path for key in SHOWN if (path := files.report / key).exists()], "evaluation")
         store.set_registered_model_alias(name, CHALLENGER, str(version.version))
-        log_measurement(store, version.run_id, made.per_image, test_set)
-    return Registered(name, int(version.version), version.run_id, sha256, test_set)
+        keep_scores(store, version.run_id, files.per_image.read_text(), test_sets)
+    return Registered(name, int(version.version), version.run_id, sha256, test_sets)
 
 
-def metrics(settings: Settings, made: Made, test_set: str) -> dict[str, float]:
-    """Headline figures: MSE ratio and PSNR (dB) of every benchmark, and the mean MSE ratio."""
-    measured = read(made.per_image, test_set, settings.evaluate.foreground_bins)
-    benchmarks = summary(made.report)["benchmarks"]
-    figures = {f"{key}.psnr": float(part["harmonized"]["psnr"]) for key, part in benchmarks.items()}
-    figures |= {f"{key}.mse_ratio": errors.ratio for key, errors in measured.benchmarks.items()}
-    return figures | {"mse_ratio": measured.ratio}
+def measurement(
+    settings: Settings, name: str, files: ModelFiles, test_sets: Mapping[str, str], withdrawn: str | None = None
+) -> Measurement:
+    """What evaluation wrote about model `name`."""
+    task = tasks.get(settings.model(name).task)
+    return read(files.per_image, test_sets, task, settings.evaluate.foreground_bins, withdrawn)
 
 
-def measurement_folder(test_set: str) -> str:
-    """Where a run keeps the per-picture errors on one test set."""
-    return f"evaluations/{test_set[:16]}"
+def figures(scores: Measurement, files: ModelFiles) -> dict[str, float]:
+    """Headline figures: the mean ratio, and of every benchmark the ratio and the prediction's metrics."""
+    values = {"ratio": scores.ratio}
+    for benchmark, part in summary(files.report)["benchmarks"].items():
+        values[f"{benchmark}.ratio"] = scores.ratio_of(benchmark)
+        values |= {f"{benchmark}.{metric}": float(value) for metric, value in part["prediction"].items()}
+    return values
 
 
-def log_measurement(store: MlflowClient, run_id: str, per_image: Path, test_set: str) -> None:
-    """Keep the per-picture errors with the run, for comparisons with later models."""
-    folder = measurement_folder(test_set)
-    if not any(file.path.endswith("per_image.csv") for file in store.list_artifacts(run_id, folder)):
-        tracking.log_files(run_id, [per_image], folder)
+def score_tags(scores: Measurement, primary: str) -> dict[str, str]:
+    """`primary`, `ratio`, and `test_sets`: by benchmark, the hash of its data and the ratio on it, as JSON."""
+    test_sets = {
+        benchmark: {"ratio": finite(scores.ratio_of(benchmark)), "sha256": part.test_set}
+        for benchmark, part in scores.benchmarks.items()
+    }
+    return {"primary": primary, "ratio": repr(scores.ratio), "test_sets": json.dumps(test_sets, sort_keys=True)}
 
 
-def _load(settings: Settings, name: str) -> tuple[Made, LoadedModel]:
+def finite(value: float) -> float | None:
+    """The value, or None in place of what JSON cannot hold."""
+    return value if abs(value) < float("inf") else None
+
+
+def score_file(benchmark: str, test_set: str) -> str:
+    """Where a run keeps the per-sample scores on one test set."""
+    return f"{EVALUATIONS}/{benchmark}-{test_set[:16]}.csv"
+
+
+def keep_scores(store: MlflowClient, run_id: str, per_image: str, test_sets: Mapping[str, str]) -> None:
+    """Keep per-sample scores with the run, one file a test set, for comparisons with later models."""
+    kept = {file.path for file in store.list_artifacts(run_id, EVALUATIONS)}
+    for benchmark, text in split(per_image).items():
+        path = score_file(benchmark, test_sets[benchmark])
+        if path not in kept:
+            store.log_text(run_id, text, path)
+
+
+def _load(settings: Settings, name: str) -> tuple[ModelFiles, LoadedNetwork]:
     from retouch.inference.network_files import load
 
     settings.model(name)
-    if name == PRODUCT:
-        raise SettingsError(f"models.{PRODUCT}: that name belongs to the copy of the best champion; choose another")
-    made = Made.of(name)
-    return made, load(made.model)
+    if name in {tasks.get(task).product for task in tasks.TASKS}:
+        raise SettingsError(f"models.{name}: that name belongs to the product of a task; choose another")
+    files = ModelFiles.of(name)
+    return files, load(files.model)
 
 
-def _find(store: MlflowClient, name: str, sha256: str) -> Any:
-    found = store.search_model_versions(f"name = '{name}' and tags.model_sha256 = '{sha256}'")
-    return max(found, key=lambda version: int(version.version), default=None)
+def _version_of(store: MlflowClient, name: str, sha256: str) -> Any:
+    versions = store.search_model_versions(f"name = '{name}' and tags.model_sha256 = '{sha256}'")
+    current = [version for version in versions if "variant" in version.tags]  # others are packages of an older form
+    return max(current, key=lambda version: int(version.version), default=None)
 
 
-def _create(
-    store: MlflowClient,
-    name: str,
-    run_id: str,
-    made: Made,
-    loaded: LoadedModel,
-    figures: dict[str, float],
-    tags: dict[str, str],
-) -> Any:
-    from mlflow.entities import Metric
-    from mlflow.exceptions import MlflowException
-
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary) / "model"
-        package.build(made.model, loaded, folder)
-        logged = store.create_logged_model(tracking.experiment(), name=name, source_run_id=run_id, tags=tags)
-        store.log_model_artifacts(logged.model_id, str(folder))
-        store.finalize_logged_model(logged.model_id, "READY")
-    now = int(time.time() * 1000)
-    points = [Metric(key, value, now, 0, model_id=logged.model_id, run_id=run_id) for key, value in figures.items()]
-    store.log_batch(run_id, metrics=points)
-    tracking.log_files(run_id, [path for name in SHOWN if (path := made.report / name).exists()], "evaluation")
-    try:
-        store.create_registered_model(name)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
-    # a local registry would look `models:/<id>` up in the process-wide default store, which may be another one
-    source = f"models:/{logged.model_id}" if tracking.is_remote() else logged.artifact_location
-    return store.create_model_version(name, source, run_id, tags=tags, model_id=logged.model_id)
-
-
-def _backfill(settings: Settings, name: str, made: Made, loaded: LoadedModel) -> str:
+def _backfill(settings: Settings, name: str, files: ModelFiles, network: LoadedNetwork) -> str:
     """A run for weights that this store did not see trained: restored from a cache, or brought from another machine."""
     params = {"seed": settings.seed, **settings.model(name).model_dump(mode="json")}
-    run_id = tracking.start_run(name, loaded.metadata["digest"], params)
+    run_id = tracking.start_run(name, network.metadata["digest"], params)
     with tracking.connect() as store:
         store.set_tag(run_id, "backfilled", "true")
-    with made.curves.open() as file:
+    with files.curves.open() as file:
         for row in csv.DictReader(file):
             step = int(float(row.get("step") or 0))
             values = {key: float(value) for key, value in row.items() if key != "step" and value}

@@ -2,45 +2,46 @@
 
 from __future__ import annotations
 
+import json
+import math
 from datetime import UTC, datetime
 from typing import Any
 
 from retouch import tracking
 from retouch.registry import CHALLENGER, CHAMPION
+from retouch.registry.reader import Version, read_registry
 
 FROM_TAGS = (
-    *("git_commit", "data_md5", "dvc_lock_sha256", "params_digest", "training_digest"),
-    *("model_sha256", "test_set_sha256", "promoted_at", "promoted_from"),
-    *("rolled_back", "rolled_back_at", "source_model", "source_version"),
+    *("git_commit", "data_md5", "dvc_lock_sha256", "params_digest", "training_digest", "model_sha256"),
+    *("task", "variant", "primary", "promoted_at", "promoted_from", "rolled_back", "rolled_back_at", "not_compared"),
 )
+FROM_JSON = ("test_sets", "sources", "verdict")
 
 
 def status() -> dict[str, Any]:
     """`tracking_uri`, `serving` (one sentence), and `models`: per registered model its champion and challenger, or None.
 
-    Each is a version with its figures and lineage; what is not known is None. Raises TrackingError.
+    Each is a version with its figures and lineage; a product's version has those of its `sources`. What is not known is None.
+    Raises TrackingError.
     """
-    with tracking.connect() as store:
-        models: dict[str, dict[str, Any]] = {}
-        for model in store.search_registered_models(max_results=1000):
-            aliases = store.get_registered_model(model.name).aliases
-            models[model.name] = {
-                alias: _describe(store.get_model_version(model.name, str(aliases[alias]))) if alias in aliases else None
-                for alias in (CHAMPION, CHALLENGER)
-            }
+    models = {
+        name: {alias: _describe(versions[alias]) if alias in versions else None for alias in (CHAMPION, CHALLENGER)}
+        for name, versions in read_registry().items()
+    }
     return {"tracking_uri": tracking.uri(), "serving": _sentence(models), "models": models}
 
 
-def _describe(version: Any) -> dict[str, Any]:
+def _describe(version: Version) -> dict[str, Any]:
     tags = version.tags
-    ratio = tags.get("mse_ratio")
+    ratio = float(tags.get("ratio", "nan"))
     return {
-        "version": int(version.version),
+        "version": version.version,
         "run_id": version.run_id,
-        "registered_at": datetime.fromtimestamp(version.creation_timestamp / 1000, UTC).isoformat(timespec="seconds"),
-        "mse_ratio": None if ratio in (None, "nan") else float(ratio),
+        "registered_at": datetime.fromtimestamp(version.created / 1000, UTC).isoformat(timespec="seconds"),
+        "ratio": ratio if math.isfinite(ratio) else None,
         "git_dirty": {"true": True, "false": False}.get(tags.get("git_dirty", "")),
-        **{key: tags.get(key) for key in FROM_TAGS},
+        **{key: tags.get(key) or None for key in FROM_TAGS},
+        **{key: json.loads(tags[key]) if tags.get(key) else None for key in FROM_JSON},
     }
 
 
