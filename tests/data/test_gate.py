@@ -1,16 +1,21 @@
 """The data gate. Great Expectations takes ten seconds to import, so the bad rows are checked together."""
 
 import json
+import logging
+import os
+import warnings
 
 import numpy as np
+import pilgram
 import pytest
+from PIL import Image
 
 from retouch.errors import GateError
 from retouch.settings.presets import use
 from retouch.store import Placements, Samples, Scenes
 from retouch.validation.gate import validate
 from retouch.validation.likeness import perceptual_hash
-from retouch.validation.manifest import near_duplicates, scene_manifest
+from retouch.validation.manifest import scene_manifest, unrecorded_lookalikes
 
 SIZE = 32
 
@@ -42,11 +47,15 @@ def composite(of: dict, benchmark: str, **changes) -> dict:
     mask = np.zeros((SIZE, SIZE), np.uint8)
     mask[4:20, 4:20] = 255
     pixels = of["image"].copy()
-    pixels[mask > 0] = 255 - pixels[mask > 0] // 2
+    pixels[mask > 0] = np.asarray(pilgram.moon(Image.fromarray(of["image"])))[mask > 0]
     row = {"id": f"{benchmark}/{of['id']}", "benchmark": benchmark, "scene": of["id"], "height": SIZE, "width": SIZE,
            **{key: of[key] for key in ("source", "photo", "split")}, "target": of["image"], "input": pixels, "mask": mask,
-           "regions": (mask > 0).astype(np.uint8), "recipe": json.dumps({"seed": 1, "edits": [{}]})}  # fmt: skip
+           "regions": (mask > 0).astype(np.uint8), "recipe": recipe("moon")}  # fmt: skip
     return row | changes
+
+
+def recipe(name: str, **edit) -> str:
+    return json.dumps({"seed": 1, "edits": [{"region": 3, "filter": name, "css": None, "amounts": []} | edit]})
 
 
 def case(person: dict, background: dict, kind: str, **changes) -> dict:
@@ -65,7 +74,7 @@ def write(folder, scenes: list[dict], composites: dict[str, list[dict]]) -> dict
     Scenes.write(folder / "scenes.arrow", scenes)
     for name, rows in composites.items():
         (Placements if name == "art" else Samples).write(folder / f"{name}.arrow", rows)
-    return {"scenes": folder / "scenes.arrow", "composites": folder, "reports": folder / "reports"}
+    return {"scenes": folder / "scenes.arrow", "test_sets": folder, "reports": folder / "reports"}
 
 
 def good() -> tuple[list[dict], dict[str, list[dict]]]:
@@ -98,6 +107,8 @@ def test_every_corruption_is_refused_by_name(settings, tmp_path):
         scene(11, "test", photo="sample/train_1"),
         scene(12, "test", labels=np.full((SIZE, SIZE), 200, np.uint8)),
         scene(13, "test", image=almost),
+        scene(16, "train", image=almost, resembles=["sample/test_13"]),
+        scene(17, "train", image=scenes[0]["image"], source="elsewhere", resembles=["sample/test_13"]),
         scene(14, "holdout"),
         scene(15, "train", source="elsewhere"),
     ]
@@ -114,6 +125,8 @@ def test_every_corruption_is_refused_by_name(settings, tmp_path):
         composite(of, "hscene", id="hscene/unknown", scene="sample/none"),
         composite(scenes[0], "hscene", id="hscene/train"),
         composite(of, "hscene", id="hscene/regions", regions=empty),
+        composite(of, "hscene", id="hscene/reference", recipe=recipe("moon", reference=scenes[0]["id"])),
+        composite(of, "hscene", id="hscene/filter", recipe=recipe("lofi")),
     ]
     stray = composites["art"][0]["foreground"].copy()
     stray[0, 0] = 9
@@ -132,12 +145,12 @@ def test_every_corruption_is_refused_by_name(settings, tmp_path):
     refused = {(row["table"], row["column"]): row["ids"] for row in failed}
     assert refused == {
         ("scenes", "id"): ["sample/test_0"],
-        ("scenes", "sha256"): ["sample/test_0"],
+        ("scenes", "picture"): ["sample/test_0"],
         ("scenes", "splits_of_photo"): ["sample/test_11", "sample/train_1"],
         ("scenes", "max_labels"): ["sample/test_12"],
-        ("scenes", "repeats"): ["sample/test_13"],
+        ("scenes", "unrecorded"): ["sample/train_0"],
         ("scenes", "split"): ["sample/holdout_14"],
-        ("scenes", "source"): ["sample/train_15"],
+        ("scenes", "source"): ["sample/train_15", "sample/train_17"],
         ("hscene", "difference_outside"): ["hscene/outside"],
         ("hscene", "difference_inside"): ["hscene/empty"],
         ("hscene", "foreground_ratio"): ["hscene/empty"],
@@ -145,6 +158,8 @@ def test_every_corruption_is_refused_by_name(settings, tmp_path):
         ("hscene", "known_scene"): ["hscene/train", "hscene/unknown"],
         ("hscene", "split"): ["hscene/train"],
         ("hscene", "regions_match_mask"): ["hscene/regions"],
+        ("hscene", "known_references"): ["hscene/reference"],
+        ("hscene", "pilgram_difference"): ["hscene/filter"],
         ("art", "stray"): ["art/stray"],
         ("art", "verdict_fits"): ["art/own person", "art/score"],
         ("art", "known_foreground"): ["art/trained"],
@@ -163,5 +178,18 @@ def test_the_hash_sees_the_same_picture_through_small_changes_only(tmp_path):
         scene(4, "test", image=original[:, ::-1].copy()),
     ]
     Scenes.write(tmp_path / "scenes.arrow", rows)
-    assert near_duplicates(scene_manifest(Scenes(tmp_path / "scenes.arrow")), 4) == {"sample/test_2": "sample/train_1"}
+    manifest = scene_manifest(Scenes(tmp_path / "scenes.arrow"))
+    assert unrecorded_lookalikes(manifest, 4) == {"sample/train_1": "sample/test_2"}
     assert perceptual_hash(np.full((SIZE, SIZE, 3), 80, np.uint8)) == ""
+
+
+def test_the_gate_leaves_the_process_as_it_was(settings, tmp_path, monkeypatch):
+    monkeypatch.delenv("GX_ANALYTICS_ENABLED", raising=False)
+    level, filters = logging.getLogger("great_expectations").level, list(warnings.filters)
+    validate(settings, **write(tmp_path, *good()))
+    assert "GX_ANALYTICS_ENABLED" not in os.environ
+    assert logging.getLogger("great_expectations").level == level
+    assert list(warnings.filters) == filters
+    monkeypatch.setenv("GX_ANALYTICS_ENABLED", "true")
+    validate(settings, **write(tmp_path, *good()))
+    assert os.environ["GX_ANALYTICS_ENABLED"] == "true"

@@ -166,7 +166,7 @@ def test_a_parser_that_is_missing_or_no_network_is_named(upstream, tmp_path):
     with pytest.raises(WeightsError, match=r"parser\.onnx is missing"):
         parse(settings(tmp_path, upstream, "lip", parser=tmp_path / "parser.onnx"), tmp_path / "data", tmp_path / "scenes")
     (tmp_path / "parser.onnx").write_bytes(b"no network")
-    with pytest.raises(WeightsError, match="is no ONNX network"):
+    with pytest.raises(WeightsError, match="is not an ONNX network"):
         parse(settings(tmp_path, upstream, "lip", parser=tmp_path / "parser.onnx"), tmp_path / "data", tmp_path / "scenes")
 
 

@@ -225,7 +225,7 @@ def test_a_matting_network_that_is_missing_or_none_is_named(tmp_path, rng):
     with pytest.raises(WeightsError, match=r"parse\.matting\.path .*u\.onnx is missing: name an ONNX matting network"):
         parse(settings(tmp_path, "people", matting=tmp_path / "u.onnx"), tmp_path / "data", tmp_path / "scenes")
     (tmp_path / "u.onnx").write_bytes(b"no network")
-    with pytest.raises(WeightsError, match=r"parse\.matting\.path .*u\.onnx is no ONNX network"):
+    with pytest.raises(WeightsError, match=r"parse\.matting\.path .*u\.onnx is not an ONNX network"):
         parse(settings(tmp_path, "people", matting=tmp_path / "u.onnx"), tmp_path / "data", tmp_path / "scenes")
     save(tmp_path / "data/people/people/labels/1.png", np.ones(SIZE, np.uint8))
     assert (

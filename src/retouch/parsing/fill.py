@@ -1,14 +1,14 @@
-"""What stands behind a foreground that was cut out: pixels by inpainting (Telea 2004), labels from the nearest neighbours."""
+"""Fill the hole that a foreground leaves: pixels by inpainting (Telea 2004), labels from the nearest pixel."""
 
 import cv2
 import numpy as np
 
-GROWTH = 0.012  # of the picture's side: alpha mattes end a little inside the person's real edge
-RADIUS = 3  # px, the neighbourhood that inpainting looks at
+GROWTH = 0.012  # of the picture's side: alpha mattes end a little inside the person's outline
+RADIUS = 3  # px, the neighbourhood that inpainting uses
 
 
 def hole(matte: np.ndarray) -> np.ndarray:
-    """The pixels to be filled, H×W bool: all that the H×W uint8 matte touches, and a rim."""
+    """The pixels to be filled, H×W bool: all that the H×W uint8 matte covers, and a rim."""
     rim = 2 * max(1, round(GROWTH * max(matte.shape))) + 1
     return np.asarray(cv2.dilate((matte > 0).astype(np.uint8), np.ones((rim, rim), np.uint8))) > 0
 

@@ -1,4 +1,4 @@
-"""People cut out of photographs that come without masks (ART §3), by a network such as U²-Net (Qin et al. 2020)."""
+"""Mattes for photographs of people that come without masks (ART §3), by a network such as U²-Net (Qin et al. 2020)."""
 
 from pathlib import Path
 
@@ -12,9 +12,9 @@ STD = np.array([0.229, 0.224, 0.225], np.float32)
 
 
 class OnnxMatting:
-    """Photograph → alpha of what stands out in it. The network takes 1×3×S×S; its first output is 1×1×S×S.
+    """Photograph → alpha of its salient object. The network takes 1×3×S×S; its first output is 1×1×S×S.
 
-    Raises WeightsError when the file is missing or is no such network.
+    Raises WeightsError when the file is missing or is not such a network.
     """
 
     def __init__(self, settings: MattingSettings) -> None:

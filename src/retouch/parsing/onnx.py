@@ -1,4 +1,4 @@
-"""Networks in ONNX form, run on the CPU; and a scene parser among them."""
+"""ONNX networks on the CPU, and the scene parser, which is one."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from retouch.settings import ParserSettings
 class OnnxNetwork:
     """1×3×H×W float32 → the network's first output. `key` names the setting that holds its `path`.
 
-    Raises WeightsError when the file is missing or is no such network.
+    Raises WeightsError when the file is missing or is not such a network.
     """
 
     def __init__(self, path: Path, key: str, what: str) -> None:
@@ -27,10 +27,10 @@ class OnnxNetwork:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:
             # onnxruntime raises classes of its own that share no useful base
-            raise WeightsError(f"{key}.path {path} is no ONNX network: {str(error).splitlines()[0]}") from None
+            raise WeightsError(f"{key}.path {path} is not an ONNX network: {str(error).splitlines()[0]}") from None
         self._input = self._session.get_inputs()[0].name
         self._output = self._session.get_outputs()[0].name
-        self._refused = f"{key}.path {path} does not take 1×3×S×S pictures of {key}.size"
+        self._refusal = f"{key}.path {path} does not take 1×3×S×S pictures of {key}.size"
         self.name = f"{path.name} {sha256_file(path)[:12]}"
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:
@@ -38,14 +38,14 @@ class OnnxNetwork:
         try:
             (output,) = self._session.run([self._output], {self._input: pixels})
         except Exception as error:
-            raise WeightsError(f"{self._refused}: {str(error).splitlines()[0]}") from None
+            raise WeightsError(f"{self._refusal}: {str(error).splitlines()[0]}") from None
         return output
 
 
 class OnnxParser:
     """Photograph → ADE20K label map. The network takes 1×3×S×S and gives 1×(1+classes)×S×S logits, class 0 = other.
 
-    Raises WeightsError when the file is missing or is no such network.
+    Raises WeightsError when the file is missing or is not such a network.
     """
 
     def __init__(self, settings: ParserSettings) -> None:

@@ -16,66 +16,88 @@ from retouch.images import resize, resize_labels
 from retouch.parsing.decode import decode_photo
 from retouch.settings import ParseSettings, Settings
 from retouch.sources import Photo, get
+from retouch.sources.base import raise_problems
 from retouch.store import Scenes
-from retouch.validation.likeness import Repeats
+from retouch.validation.likeness import PictureIndex, Repeats, fingerprints
 
 PROCESSES = 2
-AHEAD = 32  # photographs decoded before they are asked for
+AHEAD = 32  # photographs decoded in advance
 FILE = "scenes.arrow"
+NAMED = 5  # photographs in one error
 Row = dict[str, Any]
 
 
 @dataclass
-class Parsed:
-    """What became of the photographs: scenes by source, split and who labelled them; and what was left out, and why."""
+class ParseSummary:
+    """The scenes by source, split and who labelled them; and which need care."""
 
     counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
-    repeats: dict[str, str] = field(default_factory=dict)  # id → the scene that it repeats
+    repeats: dict[str, str] = field(default_factory=dict)
+    """Left out: id → the scene that it repeats."""
+    lookalikes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Training scenes that resemble test scenes, by their source and that of the test scenes."""
 
 
-def parse(settings: Settings, data: Path = Path("data"), out: Path = Path("scenes")) -> Parsed:
-    """Decode every photograph, stretch it to parse.size², give it labels, and pack it; the folder appears when it is whole.
+def parse(settings: Settings, data: Path = Path("data"), out: Path = Path("scenes")) -> ParseSummary:
+    """Decode every photograph, stretch it to parse.size², label it, and pack it; the folder appears when it is complete.
 
     Labels are the source's; where it has none, those of parse.parser. People's mattes are the source's, or else of
-    parse.matting. A picture that repeats an earlier one is left out, as is a training picture that nearly repeats a test
-    picture (validate.near_duplicate_bits). Raises SourceError that names the first photograph or map that cannot be used.
+    parse.matting. A picture that repeats an earlier one of its source and split is left out. A training scene lists the test
+    scenes of all sources that it resembles (validate.near_duplicate_bits): which of them matter depends on the model. Raises
+    SourceError that names all photographs and maps that cannot be used.
     """
-    photos = _listed(settings, data)
+    photos = _list_photos(settings, data)
     finish = _networks(settings.parse, photos)
-    seen = Repeats(settings.validate_.near_duplicate_bits)
-    found = Parsed()
+    repeats, tests = Repeats(), PictureIndex(settings.validate_.near_duplicate_bits)
+    summary = ParseSummary()
 
     def rows() -> Iterator[Row]:
+        problems = []
         with ProcessPoolExecutor(PROCESSES) as pool:
-            decoded = _ahead(pool, partial(_decode, settings=settings.parse), photos)
+            decoded = _decode_ahead(pool, partial(_decode, settings=settings.parse), photos)
             for row in track(decoded, "scenes", total=len(photos)):
-                if earlier := seen.earlier(row):
-                    found.repeats[row["id"]] = earlier
-                    continue
-                finish(row)
-                found.counts[row["source"], row["split"], row["labelled_by"] or "nobody"] += 1
-                yield row
+                if isinstance(row, str):
+                    problems.append(row)
+                elif earlier := repeats.earlier(row):
+                    summary.repeats[row["id"]] = earlier
+                elif not problems:
+                    finish(row)
+                    row["resembles"] = _resembles(row, tests)
+                    summary.lookalikes.update((row["source"], other) for other in {_source(name) for name in row["resembles"]})
+                    summary.counts[row["source"], row["split"], row["labelled_by"] or "nobody"] += 1
+                    yield row
+        raise_problems(problems)
 
     with atomic_folder(out) as folder:
         Scenes.write(folder / FILE, rows())
-    return found
+    return summary
 
 
-def _listed(settings: Settings, data: Path) -> list[Photo]:
+def _resembles(row: Row, tests: PictureIndex) -> list[str]:
+    """The test scenes that a training scene resembles; a test scene is added to `tests`, so these must come first."""
+    pictures = fingerprints(row)
+    if row["split"] == "train":
+        return tests.resembling(pictures)
+    tests.add(row["id"], pictures)
+    return []
+
+
+def _source(scene: str) -> str:
+    return scene.partition("/")[0]
+
+
+def _list_photos(settings: Settings, data: Path) -> list[Photo]:
     photos: list[Photo] = []
     for name in settings.data.sources:
-        taken: Counter[str] = Counter()
+        counts: Counter[str] = Counter()
         for photo in get(name).photos(data / name):
-            taken[photo.split] += 1
-            if settings.data.limit is None or taken[photo.split] <= settings.data.limit:
+            counts[photo.split] += 1
+            if settings.data.limit is None or counts[photo.split] <= settings.data.limit:
                 photos.append(photo)
-    names: set[tuple[str, str]] = set()
-    repeated: set[tuple[str, str]] = set()
-    for photo in photos:
-        key = (photo.source, photo.id)
-        (repeated if key in names else names).add(key)
+    ids = Counter((photo.source, photo.id) for photo in photos)
+    repeated = sorted("/".join(key) for key, count in ids.items() if count > 1)
     if repeated:
-        raise SourceError(f"photographs listed twice: {', '.join('/'.join(key) for key in sorted(repeated)[:5])}")
+        raise SourceError(f"photographs listed twice: {', '.join(repeated[:NAMED])}")
     return sorted(photos, key=_tests_first)
 
 
@@ -83,13 +105,17 @@ def _tests_first(photo: Photo) -> bool:
     return photo.split == "train"
 
 
-def _decode(photo: Photo, settings: ParseSettings) -> Row:
+def _decode(photo: Photo, settings: ParseSettings) -> Row | str:
+    """The photograph's row, or what is wrong with its files."""
     matting = settings.matting.size if settings.matting and get(photo.source).of_people else None
-    return decode_photo(photo, settings.size, settings.parser.size if settings.parser else None, matting)
+    try:
+        return decode_photo(photo, settings.size, settings.parser.size if settings.parser else None, matting)
+    except SourceError as error:
+        return str(error)
 
 
 def _networks(settings: ParseSettings, photos: list[Photo]) -> Callable[[Row], None]:
-    """What fills in the labels and mattes that the sources do not give, loading only the networks that are needed."""
+    """A function that adds the labels and mattes that the sources do not give; only the networks that are needed are loaded."""
     label = matte = None
     if settings.parser is not None and any(photo.labels is None for photo in photos):
         from retouch.parsing.onnx import OnnxParser
@@ -113,12 +139,14 @@ def _networks(settings: ParseSettings, photos: list[Photo]) -> Callable[[Row], N
     return finish
 
 
-def _ahead(pool: ProcessPoolExecutor, function: Callable[[Photo], Row], photos: Iterable[Photo]) -> Iterator[Row]:
-    """`pool.map` in order, but at most AHEAD rows wait: with a slow network behind it, a map would hold all photographs."""
-    waiting: deque[Future[Row]] = deque()
+def _decode_ahead(
+    pool: ProcessPoolExecutor, function: Callable[[Photo], Row | str], photos: Iterable[Photo]
+) -> Iterator[Row | str]:
+    """`pool.map`, but at most AHEAD rows wait: with a slow network behind it, a map would hold all photographs in memory."""
+    futures: deque[Future[Row | str]] = deque()
     for photo in photos:
-        if len(waiting) == AHEAD:
-            yield waiting.popleft().result()
-        waiting.append(pool.submit(function, photo))
-    while waiting:
-        yield waiting.popleft().result()
+        if len(futures) == AHEAD:
+            yield futures.popleft().result()
+        futures.append(pool.submit(function, photo))
+    while futures:
+        yield futures.popleft().result()

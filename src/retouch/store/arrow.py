@@ -21,7 +21,7 @@ PIXEL_COLUMNS = {"image": 3, "input": 3, "target": 3, "labels": 1, "parts": 1, "
 def pack(path: Path, schema: pa.Schema, rows: Iterable[dict[str, Any]]) -> int:
     """Write `rows` to an Arrow file at `path` and return their number; pixel columns take H×W(×3) uint8 arrays.
 
-    The file appears only when it is whole. Memory stays that of one row. Raises StoreError if a row does not fit the schema.
+    The file appears only when it is complete. Memory stays that of one row. Raises StoreError if a row does not fit the schema.
     """
     count = 0
     with atomic_file(path) as partial, pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
@@ -51,7 +51,7 @@ def _to_column(field: pa.Field, row: dict[str, Any]) -> pa.Array:
 class Packed:
     """Random access to a packed file: `len(packed)`, `packed[i]` → dict of metadata and H×W(×3) uint8 arrays.
 
-    Opens lazily and again after a fork or pickle, so that a DataLoader's workers each map the file themselves.
+    Opens lazily and again after a fork or pickle, so that each worker of a DataLoader maps the file itself.
     Raises StoreError when the file is missing, damaged or of another schema.
     """
 
@@ -97,10 +97,10 @@ class Packed:
         reader = self._open()
         return [reader.get_batch(i).column(name)[0].as_py() for i in range(self._length)]
 
-    def index(self, **wanted: Any) -> list[int]:
-        """Row numbers whose metadata columns equal `wanted`, such as `index(split="test")`."""
-        columns = [(self.column(name), value) for name, value in wanted.items()]
-        return [i for i in range(self._length) if all(values[i] == value for values, value in columns)]
+    def index(self, **values: Any) -> list[int]:
+        """Numbers of the rows whose metadata columns have these values, such as `index(split="test")`."""
+        columns = [(self.column(name), value) for name, value in values.items()]
+        return [i for i in range(self._length) if all(column[i] == value for column, value in columns)]
 
     @classmethod
     def write(cls, path: Path, rows: Iterable[dict[str, Any]]) -> int:

@@ -29,12 +29,15 @@ SceneChoice = tuple[str, BenchmarkEntry]
 class Mixture:
     """The training benchmarks of one model: scenes to learn from, and a fixed few of the same split for validation.
 
-    A photograph that validates one benchmark is in no benchmark's training set. Raises SourceError when a benchmark has nothing
-    to learn from.
+    A photograph that validates one benchmark is in no benchmark's training set. Scenes that resemble a test scene of the
+    model's test sets are left out: `lookalikes` is their number. Raises SourceError when a benchmark has nothing to learn from.
     """
 
     def __init__(self, scenes: Scenes, settings: Settings, model: ModelSettings) -> None:
-        self.benchmarks = {name: create_samples(name, settings, scenes, "train") for name in model.benchmarks}
+        lookalikes = scenes.lookalikes({name for test in model.test_sets for name in settings.benchmark(test).sources})
+        self.benchmarks = {name: create_samples(name, settings, scenes, "train", lookalikes) for name in model.benchmarks}
+        sources, own = scenes.column("source"), {name for test in model.benchmarks for name in settings.benchmark(test).sources}
+        self.lookalikes = sum(sources[row] in own for row in lookalikes)
         self.training: list[SceneChoice] = []
         self.validation: list[SceneChoice] = []
         for name, benchmark in self.benchmarks.items():
@@ -108,7 +111,7 @@ class StepData(Dataset[dict[str, Any]]):
 
 
 class EchoBuffer:
-    """Makes the samples of a step, those that earlier steps made kept for as long as later ones see them."""
+    """Makes the samples of a step, and keeps them for as long as later steps see them."""
 
     def __init__(self, mixture: Mixture, echoing_factor: int, device: torch.device) -> None:
         self.mixture, self.echoing_factor, self.device = mixture, echoing_factor, device

@@ -1,10 +1,12 @@
-"""Stage `validate`: nothing is trained on scenes or composites that break an expectation."""
+"""Stage `validate`: nothing is trained on scenes or measured on test sets that break an expectation."""
 
 import logging
 import os
 import shutil
 import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ LISTED = 100  # and in the file
 def validate(
     settings: Settings,
     scenes: Path = Path("scenes/scenes.arrow"),
-    composites: Path = Path("test_sets"),
+    test_sets: Path = Path("test_sets"),
     reports: Path = Path("reports"),
 ) -> None:
     """Check the manifests; write reports/validation.json and the browsable reports/validation/.
@@ -34,17 +36,18 @@ def validate(
     Raises GateError naming the expectation and the first offending ids; validation.json is then absent and the failures are
     in reports/validation-failed.json.
     """
-    found = scene_manifest(Scenes(scenes))
-    tables = {"scenes": suites.scene_table(found, settings)}
+    store = Scenes(scenes)
+    manifest = scene_manifest(store)
+    tables = {"scenes": suites.scene_table(manifest, settings)}
     for name, benchmark in settings.synthesize.benchmarks.items():
         suite = suites.of_kind(benchmark.kind)
-        tables[name] = suite.table(suite.manifest(suite.store(composites / f"{name}.arrow")), found)
+        tables[name] = suite.table(suite.manifest(suite.store(test_sets / f"{name}.arrow"), store), manifest)
     passed, failed = reports / "validation.json", reports / "validation-failed.json"
     for stale in (passed, failed):
         stale.unlink(missing_ok=True)
-    with Console().status("validating (Great Expectations takes a while to start)"):
-        outcome = _check(tables, settings, reports / "validation")
-    problems = [{"table": table, **row} for table, rows in outcome.items() for row in rows if not row["success"]]
+    with Console().status("validating (Great Expectations takes a while to start)"), _quiet():
+        outcomes = _check(tables, settings, reports / "validation")
+    problems = [{"table": table, **row} for table, rows in outcomes.items() for row in rows if not row["success"]]
     if problems:
         write_json(failed, [{**problem, "ids": problem["ids"][:LISTED]} for problem in problems])
         raise GateError(_sentence(problems, reports / "validation" / "index.html", failed))
@@ -52,12 +55,9 @@ def validate(
 
 
 def _check(tables: dict[str, pd.DataFrame], settings: Settings, docs: Path) -> dict[str, list[dict[str, Any]]]:
-    """Run a suite on each table and build the Data Docs; gives the outcomes by table."""
-    os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    warnings.filterwarnings("ignore", module="great_expectations")
+    """Run a suite on each table and build the Data Docs; returns the outcomes by table."""
     import great_expectations as gx
 
-    logging.getLogger("great_expectations").setLevel(logging.ERROR)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     source = context.data_sources.add_pandas("manifests")
@@ -70,7 +70,7 @@ def _check(tables: dict[str, pd.DataFrame], settings: Settings, docs: Path) -> d
                 "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(Path(folder).resolve())},
             },
         )
-        outcome = {}
+        outcomes = {}
         for name, table in tables.items():
             suite = context.suites.add(gx.ExpectationSuite(name, expectations=suites.expectations(name, settings)))
             whole = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe(name)
@@ -79,13 +79,32 @@ def _check(tables: dict[str, pd.DataFrame], settings: Settings, docs: Path) -> d
                 batch_parameters={"dataframe": table},
                 result_format={"result_format": "COMPLETE", "unexpected_index_column_names": ["id"]},
             )
-            outcome[name] = suites.outcomes(result)
+            outcomes[name] = suites.outcomes(result)
         context.build_data_docs()
         (partial / "details").mkdir()
-        for path in Path(folder).iterdir():  # the temporary folder is closed to others, what it holds is not
+        for path in Path(folder).iterdir():  # copied, as the temporary folder itself is closed to other users
             shutil.copytree(path, partial / "details" / path.name) if path.is_dir() else shutil.copy(path, partial / "details")
-        (partial / "index.html").write_text(front_page(outcome, partial / "details"))
-    return outcome
+        (partial / "index.html").write_text(front_page(outcomes, partial / "details"))
+    return outcomes
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Great Expectations without its analytics, progress messages and warnings; the process is left as it was."""
+    logger = logging.getLogger("great_expectations")
+    level, analytics = logger.level, os.environ.get("GX_ANALYTICS_ENABLED")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="great_expectations")
+        logger.setLevel(logging.ERROR)
+        os.environ["GX_ANALYTICS_ENABLED"] = "false"
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
+            if analytics is None:
+                del os.environ["GX_ANALYTICS_ENABLED"]
+            else:
+                os.environ["GX_ANALYTICS_ENABLED"] = analytics
 
 
 def _sentence(problems: list[dict[str, Any]], docs: Path, listing: Path) -> str:
@@ -95,17 +114,19 @@ def _sentence(problems: list[dict[str, Any]], docs: Path, listing: Path) -> str:
     what = f"{first['column'] or 'rows'} ({first['means'] or first['expectation']})"
     return (
         f"the data gate refuses {first['table']}: {what}, {first['rows']} rows{': ' + ids if ids else ''}{more}. "
-        f"Open {docs}, or see {listing}; mend or remove them at the source, or change `validate` in params.yaml"
+        f"Open {docs}, or see {listing}; fix or remove them at the source, or change `validate` in params.yaml"
     )
 
 
 def _summary(table: pd.DataFrame) -> dict[str, Any]:
     """Counts of a table that passed, for the report."""
-    found: dict[str, Any] = {"rows": len(table)}
+    summary: dict[str, Any] = {"rows": len(table)}
     groups = table.groupby(["source", "split"]).size()
-    found["by_source"] = {f"{source} {split}": int(count) for (source, split), count in groups.items()}
+    summary["by_source"] = {f"{source} {split}": int(count) for (source, split), count in groups.items()}
+    if "lookalikes" in table:
+        summary["resembling_a_test_scene"] = int((table["lookalikes"] > 0).sum())
     if "foreground_ratio" in table:
-        found["foreground_ratio"] = round(float(table["foreground_ratio"].mean()), 6)
+        summary["foreground_ratio"] = round(float(table["foreground_ratio"].mean()), 6)
     if "mse" in table:
-        found["mse"] = round(float(table["mse"].mean()), 4)
-    return found
+        summary["mse"] = round(float(table["mse"].mean()), 4)
+    return summary

@@ -1,4 +1,4 @@
-"""Manifests: one row a scene or composite, with what can be checked without looking at the pixels again."""
+"""Manifests: one row a scene or sample, with all that can be checked without reading the pixels again."""
 
 import json
 from typing import Any
@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 
 from retouch.store import Placements, Samples, Scenes
-from retouch.validation.likeness import Known, perceptual_hash, scene_digest
+from retouch.validation.filter_check import pilgram_differences
+from retouch.validation.likeness import PictureIndex, fingerprints, scene_digest
 
 
 def scene_manifest(scenes: Scenes) -> pd.DataFrame:
-    """One row a scene: names, size, digest and perceptual hash of the picture, largest class numbers, labelled share."""
+    """One row a scene: names, size, digest and fingerprints of its pictures, largest class numbers, labelled share."""
     return pd.DataFrame([_scene(scene) for scene in scenes])
 
 
@@ -20,20 +21,27 @@ def _scene(scene: dict[str, Any]) -> dict[str, Any]:
     return {
         **{key: scene[key] for key in ("id", "source", "photo", "split", "labelled_by", "height", "width")},
         "sha256": scene_digest(scene),
-        "phash": perceptual_hash(scene["image"]),
+        "fingerprints": fingerprints(scene),
+        "resembles": scene["resembles"] or [],
         **{f"max_{name}": None if values is None else int(values.max()) for name, values in labels.items()},
         **{f"{name}_share": None if values is None else float((values > 0).mean()) for name, values in labels.items()},
     }
 
 
-def composite_manifest(composites: Samples) -> pd.DataFrame:
-    """One row a composite: names, size, foreground ratio, differences inside and outside the mask (0–255), recipe."""
-    return pd.DataFrame([_composite(composite) for composite in composites])
+def sample_manifest(samples: Samples, scenes: Scenes) -> pd.DataFrame:
+    """One row a sample: names, size, foreground ratio, differences inside and outside the mask (0–255), recipe."""
+    return pd.DataFrame([_sample(sample) for sample in samples])
 
 
-def _composite(row: dict[str, Any]) -> dict[str, Any]:
+def filter_manifest(samples: Samples, scenes: Scenes) -> pd.DataFrame:
+    """As `sample_manifest`, with the difference of a few samples from what pilgram makes of their scenes."""
+    return sample_manifest(samples, scenes).assign(pilgram_difference=pilgram_differences(samples, scenes))
+
+
+def _sample(row: dict[str, Any]) -> dict[str, Any]:
     difference = np.abs(row["input"].astype(np.int16) - row["target"].astype(np.int16)).max(axis=2)
     changed = row["mask"] > 0
+    edits = _edits(row["recipe"])
     return {
         **{key: row[key] for key in ("id", "benchmark", "scene", "source", "photo", "split", "height", "width")},
         "foreground_ratio": float(row["mask"].mean() / 255),
@@ -42,11 +50,12 @@ def _composite(row: dict[str, Any]) -> dict[str, Any]:
         "difference_outside": int(difference[~changed].max(initial=0)),
         "difference_inside": int(difference[changed].max(initial=0)),
         "mse": float(np.square(row["input"].astype(np.float32) - row["target"]).mean()),
-        "recipe_edits": _edits(row["recipe"]),
+        "recipe_edits": len(edits),
+        "references": [edit["reference"] for edit in edits if isinstance(edit, dict) and edit.get("reference")],
     }
 
 
-def placement_manifest(placements: Placements) -> pd.DataFrame:
+def placement_manifest(placements: Placements, scenes: Scenes) -> pd.DataFrame:
     """One row a case: names, verdicts, the person's share of the canvas, and the photographs of person and background."""
     return pd.DataFrame([_placement(case) for case in placements])
 
@@ -58,23 +67,26 @@ def _placement(row: dict[str, Any]) -> dict[str, Any]:
         "same_scene": row["foreground_scene"] == row["background_scene"],
         "foreground_ratio": float(row["alpha"].mean() / 255),
         "stray": int(row["foreground"][row["alpha"] == 0].max(initial=0)),
-        "recipe_edits": _edits(row["recipe"]),
+        "recipe_edits": len(_edits(row["recipe"])),
     }
 
 
-def _edits(recipe: str) -> int:
-    """The number of edits in a recipe; −1 where it is no recipe."""
+def _edits(recipe: str) -> list[Any]:
+    """The edits of a recipe; none if it is not a recipe."""
     try:
-        return len(json.loads(recipe)["edits"])
+        return list(json.loads(recipe)["edits"])
     except (ValueError, KeyError, TypeError):
-        return -1
+        return []
 
 
-def near_duplicates(scenes: pd.DataFrame, bits: int) -> dict[str, str]:
-    """Test scenes whose perceptual hash is within `bits` of a training scene's: test id → the nearest training id."""
-    train = Known()
+def unrecorded_lookalikes(scenes: pd.DataFrame, bits: int) -> dict[str, str]:
+    """Training scenes that resemble a test scene not listed in their `resembles`: training id → the first such test id."""
+    index = PictureIndex(bits)
+    for scene in scenes[scenes["split"] == "test"].itertuples():
+        index.add(str(scene.id), scene.fingerprints)
+    missing = {}
     for scene in scenes[scenes["split"] == "train"].itertuples():
-        train.add(str(scene.id), str(scene.phash))
-    tests = scenes[scenes["split"] == "test"]
-    found = {identity: train.nearest(value, bits) for identity, value in zip(tests["id"], tests["phash"], strict=True)}
-    return {identity: near for identity, near in found.items() if near is not None}
+        names = [name for name in index.resembling(scene.fingerprints) if name not in scene.resembles]
+        if names:
+            missing[str(scene.id)] = names[0]
+    return missing

@@ -1,4 +1,4 @@
-"""The front page of the Data Docs: what was checked and what failed, readable without a network, linking to the details."""
+"""The front page of the Data Docs: what was checked and what failed, readable offline, with links to the details."""
 
 from html import escape
 from pathlib import Path
@@ -15,7 +15,7 @@ td:first-child { width: 5rem; } td:nth-child(2) { width: 26rem; }
 
 
 def front_page(outcomes: dict[str, list[dict[str, Any]]], docs: Path) -> str:
-    """HTML of the outcomes by table; `docs` is the folder with Great Expectations' own pages, beside the page."""
+    """HTML of the outcomes by table; `docs` is the folder of Great Expectations' own pages, beside this page."""
     failed = sum(not outcome["success"] for rows in outcomes.values() for outcome in rows)
     title = f"{failed} expectations failed: training is stopped" if failed else "All expectations hold"
     sections = "".join(_section(name, rows, docs) for name, rows in outcomes.items())

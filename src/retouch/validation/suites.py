@@ -1,4 +1,7 @@
-"""What must hold, as Great Expectations suites over the manifests. Great Expectations takes ten seconds to import."""
+"""The expectations of the data gate, as Great Expectations suites over the manifests.
+
+Great Expectations takes ten seconds to import, so functions import it when they need it.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from retouch.settings import Settings
-from retouch.store import Packed, Placements, Samples
-from retouch.validation.manifest import composite_manifest, near_duplicates, placement_manifest
+from retouch.store import Packed, Placements, Samples, Scenes
+from retouch.validation.filter_check import TOLERANCE
+from retouch.validation.manifest import filter_manifest, placement_manifest, sample_manifest, unrecorded_lookalikes
 from retouch.vocabulary import OBJECTS
 
 if TYPE_CHECKING:
@@ -19,14 +23,17 @@ CLASSES = {"max_labels": 150, "max_parts": 19, "max_objects": len(OBJECTS) - 1}
 
 
 def scene_table(manifest: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    """The manifest with what concerns several rows: splits a photograph is in, and the training scene a test scene repeats."""
+    """The manifest with what concerns several rows: the splits that a photograph is in, repeats, unrecorded lookalikes."""
     splits = manifest.groupby("photo")["split"].transform("nunique")
-    repeats = near_duplicates(manifest, settings.validate_.near_duplicate_bits)
-    return manifest.assign(splits_of_photo=splits, repeats=[repeats.get(identity) for identity in manifest["id"]])
+    pictures = manifest["source"] + " " + manifest["split"] + " " + manifest["sha256"]
+    lookalikes = unrecorded_lookalikes(manifest, settings.validate_.near_duplicate_bits)
+    columns = {"splits_of_photo": splits, "picture": pictures, "unrecorded": manifest["id"].map(lookalikes.get)}
+    columns["lookalikes"] = manifest["resembles"].map(len)
+    return manifest.drop(columns=["fingerprints", "resembles"]).assign(**columns)
 
 
 def scene_expectations(settings: Settings) -> list["Expectation"]:
-    """Of scenes: names, sizes, vocabularies, and that no picture of the test split was seen in training."""
+    """Of scenes: names, sizes, vocabularies, and that training can leave out what resembles the test sets."""
     import great_expectations.expectations as gxe
 
     size = settings.parse.size
@@ -41,9 +48,9 @@ def scene_expectations(settings: Settings) -> list["Expectation"]:
             gxe.ExpectColumnValuesToBeBetween(column=column, min_value=0, max_value=last, notes="the vocabulary's last class")
             for column, last in CLASSES.items()
         ),
-        gxe.ExpectColumnValuesToBeUnique(column="sha256", notes="no picture twice"),
+        gxe.ExpectColumnValuesToBeUnique(column="picture", notes="no picture twice in one split of a source"),
         gxe.ExpectColumnValuesToBeBetween(column="splits_of_photo", max_value=1, notes="a photograph is in one split only"),
-        gxe.ExpectColumnValuesToBeNull(column="repeats", notes="no test picture nearly equals a training picture"),
+        gxe.ExpectColumnValuesToBeNull(column="unrecorded", notes="a training scene lists all test scenes that it resembles"),
     ]
 
 
@@ -52,6 +59,17 @@ def expectations(name: str, settings: Settings) -> list["Expectation"]:
     if name == "scenes":
         return scene_expectations(settings)
     return of_kind(settings.synthesize.benchmarks[name].kind).expectations(settings)
+
+
+def filter_expectations(settings: Settings) -> list["Expectation"]:
+    """Of samples with filtered regions: as for other samples, and the filters are pilgram's."""
+    import great_expectations.expectations as gxe
+
+    notes = "pilgram makes the same of a few samples"
+    return [
+        *sample_expectations(settings),
+        gxe.ExpectColumnValuesToBeBetween(column="pilgram_difference", max_value=TOLERANCE, notes=notes),
+    ]
 
 
 def sample_expectations(settings: Settings) -> list["Expectation"]:
@@ -71,7 +89,8 @@ def pair_expectations(settings: Settings) -> list["Expectation"]:
 
     low, high = settings.validate_.foreground_ratio
     return [
-        *_tested(settings),
+        *_common_expectations(settings),
+        gxe.ExpectColumnValuesToBeInSet(column="known_references", value_set=[True], notes="its references are test scenes"),
         gxe.ExpectColumnValuesToBeBetween(
             column="foreground_ratio", min_value=low, max_value=high, notes="validate.foreground_ratio"
         ),
@@ -81,13 +100,13 @@ def pair_expectations(settings: Settings) -> list["Expectation"]:
 
 
 def placement_expectations(settings: Settings) -> list["Expectation"]:
-    """Of placements: verdicts that fit how the case was made, people that are there, from test photographs only."""
+    """Of placements: verdicts that fit the kind of case, people that are visible, from test photographs only."""
     import great_expectations.expectations as gxe
 
     low, high = settings.validate_.foreground_ratio
     return [
-        *_tested(settings),
-        gxe.ExpectColumnValuesToBeBetween(column="foreground_ratio", min_value=low, max_value=high, notes="a person is seen"),
+        *_common_expectations(settings),
+        gxe.ExpectColumnValuesToBeBetween(column="foreground_ratio", min_value=low, max_value=high, notes="people are visible"),
         gxe.ExpectColumnValuesToBeInSet(column="kind", value_set=["positive", "content", "spatial"]),
         gxe.ExpectColumnValuesToBeBetween(column="spatial", min_value=0, max_value=1, notes="equation 1's range"),
         gxe.ExpectColumnValuesToBeInSet(column="verdict_fits", value_set=[True], notes="verdicts fit the kind"),
@@ -96,13 +115,14 @@ def placement_expectations(settings: Settings) -> list["Expectation"]:
     ]
 
 
-def _tested(settings: Settings) -> list["Expectation"]:
+def _common_expectations(settings: Settings) -> list["Expectation"]:
+    """Of every frozen test set."""
     import great_expectations.expectations as gxe
 
     return [
         gxe.ExpectTableRowCountToBeBetween(min_value=1, notes="not empty"),
         gxe.ExpectColumnValuesToBeUnique(column="id", notes="every row has a name of its own"),
-        gxe.ExpectColumnValuesToBeInSet(column="split", value_set=["test"], notes="training composites are made on the fly"),
+        gxe.ExpectColumnValuesToBeInSet(column="split", value_set=["test"], notes="training samples are made on the fly"),
         gxe.ExpectColumnValuesToBeInSet(
             column="benchmark", value_set=list(settings.synthesize.benchmarks), notes="synthesize.benchmarks"
         ),
@@ -111,13 +131,15 @@ def _tested(settings: Settings) -> list["Expectation"]:
     ]
 
 
-def composite_table(manifest: pd.DataFrame, scenes: pd.DataFrame) -> pd.DataFrame:
-    """The manifest with whether each composite's scene is a test scene that exists."""
-    return manifest.assign(known_scene=manifest["scene"].isin(_test_scenes(scenes)))
+def sample_table(manifest: pd.DataFrame, scenes: pd.DataFrame) -> pd.DataFrame:
+    """The manifest with whether each sample's scene, and the scenes that its recipe refers to, are test scenes."""
+    known = _test_scenes(scenes)
+    references = [known.issuperset(names) for names in manifest["references"]]
+    return manifest.drop(columns="references").assign(known_scene=manifest["scene"].isin(known), known_references=references)
 
 
 def placement_table(manifest: pd.DataFrame, scenes: pd.DataFrame) -> pd.DataFrame:
-    """The manifest with whether person and background are of test scenes, and whether the verdicts fit the kind."""
+    """The manifest with whether person and background come from test scenes, and whether the verdicts fit the kind."""
     known, kind, spatial = _test_scenes(scenes), manifest["kind"], manifest["spatial"]
     fits = (
         ((kind == "positive") & manifest["content"] & manifest["same_scene"] & (spatial == 1))
@@ -136,16 +158,18 @@ class Suite:
     """How the test sets of a benchmark kind are stored and checked."""
 
     store: type[Packed]
-    manifest: Callable[[Any], pd.DataFrame]
+    manifest: Callable[[Any, Scenes], pd.DataFrame]
+    """The opened test set and the scenes that it was made of → one row a sample."""
     table: Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame]
     """Manifest and the scenes' manifest → the table that is checked."""
     expectations: Callable[[Settings], list["Expectation"]]
 
 
-_SAMPLES = Suite(Samples, composite_manifest, composite_table, sample_expectations)
+_SAMPLES = Suite(Samples, sample_manifest, sample_table, sample_expectations)
 _SUITES = {
-    "pairs": Suite(Samples, composite_manifest, composite_table, pair_expectations),
+    "pairs": Suite(Samples, sample_manifest, sample_table, pair_expectations),
     "placement": Suite(Placements, placement_manifest, placement_table, placement_expectations),
+    "regions": Suite(Samples, filter_manifest, sample_table, filter_expectations),
 }
 
 
@@ -160,12 +184,12 @@ def _test_scenes(scenes: pd.DataFrame) -> set[str]:
 
 def outcomes(result: Any) -> list[dict[str, Any]]:
     """The expectations of one validation result: which, on what column, whether it holds, how many rows break it, their ids."""
-    found = []
+    results = []
     for outcome in result.results:
         config, detail = outcome.expectation_config, outcome.result
         rows = detail.get("unexpected_index_list") or []
         ids = sorted({str(row["id"]) for row in rows if row.get("id") is not None})
-        found.append({
+        results.append({
             "expectation": config.type,
             "column": config.kwargs.get("column"),
             "success": bool(outcome.success),
@@ -173,4 +197,4 @@ def outcomes(result: Any) -> list[dict[str, Any]]:
             "rows": int(detail.get("unexpected_count") or 0),
             "ids": ids,
         })  # fmt: skip
-    return found
+    return results

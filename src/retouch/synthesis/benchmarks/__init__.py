@@ -1,5 +1,6 @@
 """The kinds of benchmarks, each in a file of its own: samples of one kind from scenes, for test sets and for training."""
 
+from collections.abc import Collection
 from importlib import import_module
 from pathlib import Path
 
@@ -38,15 +39,18 @@ def benchmark_class(kind: str) -> type[Benchmark]:
     return benchmark
 
 
-def create(name: str, settings: Settings, scenes: Scenes, split: str) -> Benchmark:
-    """The benchmark `name` of synthesize.benchmarks over one split of the scenes. Raises SettingsError for an unknown name."""
+def create(name: str, settings: Settings, scenes: Scenes, split: str, exclude: Collection[int] = ()) -> Benchmark:
+    """The benchmark `name` of synthesize.benchmarks over one split of the scenes, without the rows of `exclude`.
+
+    Raises SettingsError for an unknown name.
+    """
     own = settings.benchmark(name)
-    return benchmark_class(own.kind)(name, own, settings.synthesize.perturb, scenes, split, settings.seed)
+    return benchmark_class(own.kind)(name, own, settings.synthesize.perturb, scenes, split, settings.seed, exclude)
 
 
-def create_samples(name: str, settings: Settings, scenes: Scenes, split: str) -> SampleBenchmark:
+def create_samples(name: str, settings: Settings, scenes: Scenes, split: str, exclude: Collection[int] = ()) -> SampleBenchmark:
     """As `create`, of a benchmark that makes batches of samples. Raises SettingsError where its kind does not."""
-    benchmark = create(name, settings, scenes, split)
+    benchmark = create(name, settings, scenes, split, exclude)
     if not isinstance(benchmark, SampleBenchmark):
         raise SettingsError(f"synthesize.benchmarks.{name}: no samples with a target can be made of kind {benchmark.kind!r}")
     return benchmark

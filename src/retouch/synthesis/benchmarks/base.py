@@ -1,7 +1,7 @@
 """What a benchmark is: one way of making samples from scenes. Its frozen test set and its training set are one code."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -38,9 +38,17 @@ class Benchmark(ABC):
     """How its frozen test set is stored."""
 
     def __init__(
-        self, name: str, settings: BenchmarkSettings, rules: PerturbSettings, scenes: Scenes, split: str, seed: int
+        self,
+        name: str,
+        settings: BenchmarkSettings,
+        rules: PerturbSettings,
+        scenes: Scenes,
+        split: str,
+        seed: int,
+        exclude: Collection[int] = (),
     ) -> None:
         self.name, self.settings, self.rules, self.scenes, self.split, self.seed = name, settings, rules, scenes, split, seed
+        self.exclude = exclude
         self.entries = list(self._entries())
 
     @abstractmethod
@@ -56,10 +64,10 @@ class Benchmark(ABC):
         """Rows of the frozen test set for a few entries, in order; None for a sample that came out unchanged."""
 
     def candidates(self) -> Iterator[tuple[int, Row]]:
-        """Scenes of this benchmark's sources and split, with their row numbers."""
+        """Scenes of this benchmark's sources and split, with their row numbers, without those of `exclude`."""
         sources, names = self.scenes.column("source"), set(self.settings.sources)
         for index in self.scenes.index(split=self.split):
-            if sources[index] in names:
+            if sources[index] in names and index not in self.exclude:
                 yield index, self.scenes[index]
 
     def entry(self, index: int, scene: Row) -> BenchmarkEntry:
