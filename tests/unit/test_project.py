@@ -23,7 +23,7 @@ OTHER_NAMES = {
 """Packages whose module is called otherwise."""
 BROUGHT_ALONG = {"botocore": "boto3", "huggingface_hub": "timm"}
 """Modules that come with another package and whose version must match it."""
-NEVER_IMPORTED = {"fastapi", "moto", "mypy", "ruff", "uv", "pytest-timeout", "types-psutil", "types-pyyaml"}
+NEVER_IMPORTED = {"fastapi", "moto", "mypy", "onnx", "ruff", "uv", "pytest-timeout", "types-psutil", "types-pyyaml"}
 
 
 def normalised(requirement: str) -> str:
