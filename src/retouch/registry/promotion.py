@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retouch import tasks, tracking
-from retouch.errors import RetouchError, StoreError
+from retouch.errors import RetouchError, StoreError, TrackingError
 from retouch.registry.decision import Decision, Measurement, Verdict, decide
 from retouch.registry.measurements import read, test_set_hashes
 from retouch.registry.product import refresh
@@ -30,6 +30,8 @@ from retouch.settings import Settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+    from retouch.tasks.base import Task
 
 MOST_REASONS = 10  # in the tag of a version; the run's artifact has all
 LONGEST_REASON = 300  # characters, there
@@ -102,12 +104,15 @@ def _judge(settings: Settings, store: MlflowClient, registered: Registered, scor
             return alone
         reason = f"the champion, version {champion.version}, cannot be measured: {error}"
         return Verdict(Decision.HOLD, (reason,), alone.figures)
-    set_tags(store, champion, score_tags(before, tasks.get(settings.model(champion.name).task).primary))
+    set_tags(store, champion, score_tags(before, tasks.get(settings.model(registered.name).task).primary))
     return decide(scores, before, settings.gate, settings.seed)
 
 
 def _champions_scores(settings: Settings, store: MlflowClient, registered: Registered, champion: Any) -> Measurement:
     """The champion's per-sample scores on the candidate's test sets: those kept with its run, the others measured now."""
+    task = tasks.get(settings.model(registered.name).task)
+    if champion.tags.get("task", task.name) != task.name:
+        raise TrackingError(f"it is a model of the task {champion.tags['task']}; give the new model another name")
     paths = {benchmark: score_file(benchmark, test_set) for benchmark, test_set in registered.test_sets.items()}
     stored = {file.path for file in store.list_artifacts(champion.run_id, EVALUATIONS)}
     with tempfile.TemporaryDirectory() as temporary:
@@ -116,21 +121,19 @@ def _champions_scores(settings: Settings, store: MlflowClient, registered: Regis
             hashes = test_set_hashes(missing)
             if any(hashes[benchmark] != registered.test_sets[benchmark] for benchmark in missing):
                 raise StoreError("the test sets changed since the candidate was measured: run `dvc repro`")
-            table = _measure(settings, champion, missing, Path(temporary) / "package")
+            table = _measure(settings, task, champion, missing, Path(temporary) / "package")
             keep_scores(store, champion.run_id, table, registered.test_sets)
         texts = [Path(store.download_artifacts(champion.run_id, path, temporary)).read_text() for path in paths.values()]
-    task = tasks.get(settings.model(champion.name).task)
     return read(texts, registered.test_sets, task, settings.evaluate.foreground_bins, champion.tags.get(WITHDRAWN))
 
 
-def _measure(settings: Settings, champion: Any, benchmarks: list[str], folder: Path) -> str:
+def _measure(settings: Settings, task: Task, champion: Any, benchmarks: list[str], folder: Path) -> str:
     import pandas as pd
 
     from retouch.evaluation.measure import measure
     from retouch.inference.network_files import load
 
     network = load(network_file(download(champion.name, int(champion.version), folder)))
-    task = tasks.get(settings.model(champion.name).task)
     measurer = task.measurer(settings.evaluate, Path("weights"))
     sets = [Path("test_sets") / f"{benchmark}.arrow" for benchmark in benchmarks]
     tables = [measure(task, network.module, path, settings.evaluate, measurer) for path in sets]

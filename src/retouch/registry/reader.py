@@ -50,7 +50,9 @@ class Version:
 def read_registry() -> dict[str, dict[str, Version]]:
     """Of every registered model, by name, the versions at its aliases. Raises TrackingError."""
     file = database()
-    if file is not None and file.is_file():
+    if file is not None and not file.exists():
+        return {}  # MLflow's client would create one
+    if file is not None:
         try:
             with _opened(file) as connection:
                 return _read_tables(connection)
