@@ -57,6 +57,14 @@ def test_an_unknown_model_names_those_there_are(tmp_path):
     assert process.stderr.count("\n") == 1
 
 
+def test_status_without_a_registry_creates_none(tmp_path):
+    bare = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
+    command = [sys.executable, "-m", "retouch.cli.app", "status"]
+    process = subprocess.run(command, cwd=tmp_path, env=bare, check=True, capture_output=True, text=True)
+    assert process.stdout == f"nothing is registered at sqlite:///{tmp_path}/mlflow.db: run `make demo`\n"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_words_of_the_user_are_no_markup():
     with redirect_stdout(io.StringIO()) as printed:
         output.line("photo[bold].png")

@@ -125,7 +125,7 @@ def edit(
 
 def _parse_scene(pixels: "np.ndarray") -> "np.ndarray":
     from retouch.images import resize
-    from retouch.inference.harmonize import colours
+    from retouch.inference.full_size import as_rgb
     from retouch.parsing.onnx import OnnxParser
     from retouch.settings import load
 
@@ -134,7 +134,7 @@ def _parse_scene(pixels: "np.ndarray") -> "np.ndarray":
         raise RetouchError(
             "parse.parser is null in params.yaml: name a scene parser there, or give --labels in place of --parse"
         )
-    return OnnxParser(parser)(resize(colours(pixels), parser.size, parser.size))
+    return OnnxParser(parser)(resize(as_rgb(pixels), parser.size, parser.size))
 
 
 def _factor(text: str) -> tuple[str, float]:

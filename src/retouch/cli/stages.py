@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from retouch.cli import output
-from retouch.settings import load
+from retouch.settings import Settings, load
 
 PANEL = "Pipeline stages (run by dvc repro)"
 commands = typer.Typer()
@@ -46,7 +46,7 @@ def validate() -> None:
 @commands.command(rich_help_panel=PANEL)
 def train(model: ModelName) -> None:
     """Train one model on scenes perturbed on the fly; after a kill it continues where it was."""
-    settings = load()
+    settings = _load_for(model)
     from retouch.training.loop import train
 
     train(settings, model)
@@ -55,7 +55,7 @@ def train(model: ModelName) -> None:
 @commands.command(rich_help_panel=PANEL)
 def evaluate(model: ModelName) -> None:
     """Measure one model on the frozen test sets."""
-    settings = load()
+    settings = _load_for(model)
     from retouch.evaluation.stage import evaluate
 
     evaluate(settings, model)
@@ -73,7 +73,7 @@ def baselines() -> None:
 @commands.command(rich_help_panel=PANEL)
 def register(model: ModelName) -> None:
     """Make one model a version in the MLflow registry, alias challenger."""
-    settings = load()
+    settings = _load_for(model)
     from retouch.registry.register import register
 
     register(settings, model)
@@ -86,3 +86,10 @@ def report() -> None:
     from retouch.reporting.report import report
 
     output.line(report(settings))
+
+
+def _load_for(model: str) -> Settings:
+    """The settings, once they have this model: an unknown name is answered before torch is loaded."""
+    settings = load()
+    settings.model(model)
+    return settings

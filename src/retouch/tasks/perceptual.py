@@ -53,12 +53,15 @@ def available(backbone: Literal["vgg", "alex"], folder: Path = Path("weights")) 
 def lpips(backbone: Literal["vgg", "alex"], folder: Path = Path("weights")) -> Lpips:
     """LPIPS with the package's heads on the catalogue's backbone. Raises WeightsError, with the remedy, without them."""
     tensors = load_file(weights.path(BACKBONES[backbone], folder))
-    logging.getLogger("torchvision").setLevel(logging.ERROR)
+    logger = logging.getLogger("torchvision")
+    level = logger.level
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        logger.setLevel(logging.ERROR)
         from lpips import LPIPS
 
         network = LPIPS(net=backbone, pnet_rand=True, verbose=False)
+    logger.setLevel(level)
     # the package names a layer by its slice and its number in torchvision's `features`
     network.net.load_state_dict({name: tensors[name.partition(".")[2]] for name in network.net.state_dict()})
     return Lpips(network)
