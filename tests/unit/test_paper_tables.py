@@ -20,7 +20,9 @@ TASK = tasks.get("harmonization")
 SUBSETS = ("HCOCO", "HAdobe5k", "HFlickr", "Hday2night")
 
 
-def result(pictures: list[tuple[str, str, float, float]], factor: float, iou: float | None = None) -> dict:
+def result(
+    pictures: list[tuple[str, str, float, float]], factor: float, iou: float | None = None, edges: list[float] = EDGES
+) -> dict:
     """metrics.json of pictures (benchmark, subset, foreground, composite MSE); prediction = composite × factor.
 
     LPIPS and AP are there with IoU only.
@@ -33,7 +35,7 @@ def result(pictures: list[tuple[str, str, float, float]], factor: float, iou: fl
             row |= {f"{side}_ssim": 0.9}
         row |= {"prediction_identity": 1.5, "prediction_idempotence": 2.5}
         rows.append(row | ({} if iou is None else {"prediction_iou": iou, "prediction_ap": iou / 2, "prediction_lpips": 0.01}))
-    return {**summarize(TASK, pd.DataFrame(rows), EDGES), "size": 64, "steps": 70}
+    return {**summarize(TASK, pd.DataFrame(rows), edges), "size": 64, "steps": 70}
 
 
 IHARMONY = [("iharmony4", "HCOCO", 0.01, 10.0), ("iharmony4", "HCOCO", 0.1, 20.0), ("iharmony4", "HCOCO", 0.02, 30.0),
@@ -149,6 +151,13 @@ def test_other_bins_are_not_set_against_the_papers():
     text = markdown(ONE, {"idih": result(IHARMONY, 0.5)}, IHARMONY, bins=[0.05, 0.15, 0.6, 1.0])["foreground-aware-2.md"]
     assert "15–60 % MSE ↓" in text
     assert row(text.partition(foreground_aware.APART)[2], "*DIH* (paper)")[0] == "*18.92*"
+
+
+def test_pictures_above_the_last_edge_have_a_bin_of_their_own():
+    edges = [0.05, 0.15]
+    text = markdown(ONE, {"idih": result(IHARMONY, 0.5, edges=edges)}, IHARMONY, bins=edges)["foreground-aware-2.md"]
+    assert "pictures: 0–5 % 2, 5–15 % 1, over 15 % 3." in text
+    assert row(text, "idih")[4] == "56.67"  # of 100, 200 and 40
 
 
 def test_without_a_model_of_the_paper_the_files_say_so():

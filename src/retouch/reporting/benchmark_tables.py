@@ -37,7 +37,7 @@ def _table(task: Task, benchmark: str, results: Results, baselines: Results) -> 
             rows.append(_row(label, part, "baseline"))
     rows += [_row(name, part, "model") for name, part in measured.items()]
     rows += _paper_rows(task, benchmark)
-    metrics = {**task.metrics, RATIO: ratio_metric(task)}
+    metrics = {task.primary: task.primary_metric, RATIO: ratio_metric(task), **task.metrics}
     keys: list[Key] = [("", metric) for metric in metrics if any(("", metric) in row.figures for row in rows)]
     return table("", ["method"], keys, rows, metrics)
 

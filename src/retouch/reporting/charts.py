@@ -7,11 +7,11 @@ from typing import Any
 
 import yaml
 
-WIDTH, HEIGHT, LEFT, BOTTOM = 460, 220, 46, 28
+WIDTH, HEIGHT, LEFT, BOTTOM = 460, 220, 58, 28
 
 
 def curve(path: Path, column: str, title: str) -> str:
-    """One column of a curves.csv over the steps, as an SVG line; rows without a value are left out."""
+    """One column of a curves.csv over the steps, as an SVG line; rows without a value are skipped."""
     with path.open(newline="") as file:
         points = [(float(row["step"]), float(row[column])) for row in csv.DictReader(file) if row[column]]
     if not points:
@@ -43,23 +43,23 @@ def curve(path: Path, column: str, title: str) -> str:
 
 
 def pipeline(dvc_yaml: Path) -> str:
-    """The stages of a dvc.yaml in columns by how far they are from the data, arrows from what they read."""
+    """The stages of a dvc.yaml as an SVG graph, in columns by their distance from the data."""
     stages: dict[str, Any] = yaml.safe_load(dvc_yaml.read_text())["stages"]
     bodies = {name: stage.get("do", stage) for name, stage in stages.items()}
-    makes = {out: name for name, body in bodies.items() for out in _paths(body, "outs", "metrics", "plots")}
-    makes["data"] = "data.dvc"
+    producers = {out: name for name, body in bodies.items() for out in _paths(body, "outs", "metrics", "plots")}
+    producers["data"] = "data.dvc"
     arrows = sorted({
-        (maker, name)
+        (producer, name)
         for name, body in bodies.items()
         for dep in _paths(body, "deps")
-        for out, maker in makes.items()
-        if maker != name and _meets(dep, out)
+        for out, producer in producers.items()
+        if producer != name and _overlap(dep, out)
     })  # fmt: skip
     rank: dict[str, int] = {"data.dvc": 0}
 
     def depth(name: str) -> int:
         if name not in rank:
-            rank[name] = 1 + max((depth(maker) for maker, reader in arrows if reader == name), default=-1)
+            rank[name] = 1 + max((depth(producer) for producer, consumer in arrows if consumer == name), default=-1)
         return rank[name]
 
     names = ["data.dvc", *bodies]
@@ -73,9 +73,9 @@ def pipeline(dvc_yaml: Path) -> str:
         lanes[rank[name]] = lanes.get(rank[name], 0) + 1
     width = 16 + step * (max(rank.values()) + 1)
     height = 60 + 46 * max(lanes.values())
-    drawn = "".join(_arrow(place[a], place[b], box) for a, b in arrows)
+    lines = "".join(_arrow(place[a], place[b], box) for a, b in arrows)
     boxes = "".join(_box(name, *place[name], box, many="foreach" in stages.get(name, {})) for name in names)
-    return f'<svg viewBox="0 0 {width} {height}" role="img" class="pipeline"><title>The pipeline</title>{drawn}{boxes}</svg>'
+    return f'<svg viewBox="0 0 {width} {height}" role="img" class="pipeline"><title>The pipeline</title>{lines}{boxes}</svg>'
 
 
 def _paths(body: dict[str, Any], *keys: str) -> list[str]:
@@ -83,7 +83,7 @@ def _paths(body: dict[str, Any], *keys: str) -> list[str]:
     return [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
 
 
-def _meets(dep: str, out: str) -> bool:
+def _overlap(dep: str, out: str) -> bool:
     return dep == out or out.startswith(f"{dep}/") or dep.startswith(f"{out}/")
 
 

@@ -1,5 +1,6 @@
 """What the report's page says of one model: its settings, training curves, pictures, and figures by source and foreground."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,9 @@ from retouch import tasks
 from retouch.reporting import charts
 from retouch.reporting.pictures import inline
 from retouch.reporting.results import Part, ratio_metric
-from retouch.reporting.tables import RATIO, Figure, Key, Row, Table, table
+from retouch.reporting.tables import RATIO, Figure, Key, Row, Table, percent, table
 from retouch.settings import ModelSettings
 from retouch.tasks.base import Task
-
-DIVISIONS = {"foreground": "foreground {}", "sources": "{}"}
-"""Divisions of a benchmark in metrics.json, and how tables call their parts."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +32,10 @@ class ModelSection:
     tables: list[Table]  # one a benchmark, by bin of foreground ratio and by source
 
 
-def model_section(name: str, settings: ModelSettings, result: dict[str, Any], curves: Path, pictures: Path) -> ModelSection:
-    """The section of one model, from its metrics.json, its curves.csv and its pictures.png."""
+def model_section(
+    name: str, settings: ModelSettings, result: dict[str, Any], bins: Sequence[str], curves: Path, pictures: Path
+) -> ModelSection:
+    """The section of one model, from its metrics.json, its curves.csv and its pictures.png; `bins` of foreground ratio."""
     task = tasks.get(result["task"])
     text = yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True, default_flow_style=None)
     return ModelSection(
@@ -49,23 +49,23 @@ def model_section(name: str, settings: ModelSettings, result: dict[str, Any], cu
         ],
         pictures=inline(np.asarray(Image.open(pictures).convert("RGB"))),
         primary=task.primary_metric.label,
-        tables=[_table(task, benchmark, part) for benchmark, part in result["benchmarks"].items()],
+        tables=[_table(task, benchmark, part, bins) for benchmark, part in result["benchmarks"].items()],
     )
 
 
-def _table(task: Task, benchmark: str, part: Part) -> Table:
-    """The primary metric and those of the foreground, of the reference and of the prediction."""
+def _table(task: Task, benchmark: str, part: Part, bins: Sequence[str]) -> Table:
+    """The primary metric and those of the foreground, of reference and prediction, by foreground ratio and by source."""
     shared = part["reference"].keys() & part["prediction"].keys()
     names = [name for name, metric in task.metrics.items() if name in shared and (name == task.primary or metric.of_foreground)]
     sides = {"reference": task.reference_label, "prediction": "prediction"}
+    groups = {f"foreground {percent(name)}": part["foreground"][name] for name in bins if name in part["foreground"]}
+    groups |= {f"source {name}": inner for name, inner in part["sources"].items()}
     rows = []
-    for division, pattern in DIVISIONS.items():
-        for group, inner in part[division].items():
-            figures: dict[Key, Figure] = {
-                (label, name): inner[side][name] for side, label in sides.items() for name in names if name in inner[side]
-            }
-            words = (pattern.format(group), str(inner["count"]))
-            rows.append(Row(words, figures | {("", RATIO): inner["ratio"]}))
+    for group, inner in groups.items():
+        figures: dict[Key, Figure] = {
+            (label, name): inner[side][name] for side, label in sides.items() for name in names if name in inner[side]
+        }
+        rows.append(Row((group, str(inner["count"])), figures | {("", RATIO): inner["ratio"]}, "part"))
     keys: list[Key] = [(label, name) for name in names for label in sides.values()]
     metrics = {**task.metrics, RATIO: ratio_metric(task)}
     return table("", [benchmark, "pictures"], [*keys, ("", RATIO)], rows, metrics)

@@ -1,6 +1,7 @@
 """Stage `report`: everything on one page that needs nothing beside itself; the papers' tables and figures also as files."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,8 +9,10 @@ from typing import Any
 
 import numpy as np
 from jinja2 import Environment, PackageLoader
+from markupsafe import Markup, escape
 
 from retouch import tasks
+from retouch.evaluation.bins import bin_names
 from retouch.files import atomic_file, atomic_folder, digest
 from retouch.images import contact_sheet, encode
 from retouch.reporting import charts, papers, results
@@ -76,19 +79,27 @@ def _template() -> Any:
     environment = Environment(
         loader=PackageLoader("retouch.reporting", "."), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
+    environment.filters["code"] = _code
     return environment.get_template("report.html.j2")
 
 
+def _code(text: str) -> Markup:
+    """Text with its `code` marked up."""
+    return Markup(re.sub("`([^`]*)`", r"<code>\1</code>", str(escape(text))))
+
+
 def _training_scenes(settings: Settings, scenes: Scenes) -> dict[str, int]:
-    """By model: the training scenes of the sources of its benchmarks."""
-    training = Counter(
-        source for source, split in zip(scenes.column("source"), scenes.column("split"), strict=True) if split == "train"
-    )
-    sources = {
-        name: {source for benchmark in model.benchmarks for source in settings.synthesize.benchmarks[benchmark].sources}
-        for name, model in settings.models.items()
-    }
-    return {name: sum(training[source] for source in own) for name, own in sources.items()}
+    """By model: the training scenes of the sources of its benchmarks, without those that resemble one of its test scenes."""
+    rows = list(enumerate(zip(scenes.column("source"), scenes.column("split"), strict=True)))
+    counts = {}
+    for name, model in settings.models.items():
+        training, tests = (
+            {source for benchmark in benchmarks for source in settings.benchmark(benchmark).sources}
+            for benchmarks in (model.benchmarks, model.test_sets)
+        )
+        excluded = scenes.lookalikes(tests)
+        counts[name] = sum(split == "train" and source in training and row not in excluded for row, (source, split) in rows)
+    return counts
 
 
 def _weight_notes(models: results.Results) -> list[str]:
@@ -97,10 +108,12 @@ def _weight_notes(models: results.Results) -> list[str]:
 
 
 def _models(settings: Settings, models: results.Results, artifacts: Path, reports: Path) -> list[ModelSection]:
-    return [
-        model_section(name, settings.models[name], result, artifacts / name / "curves.csv", reports / name / "pictures.png")
-        for name, result in models.items()
-    ]
+    sections = []
+    for name, result in models.items():
+        curves, pictures = artifacts / name / "curves.csv", reports / name / "pictures.png"
+        bins = bin_names(settings.evaluate.foreground_bins)
+        sections.append(model_section(name, settings.models[name], result, bins, curves, pictures))
+    return sections
 
 
 def _data(settings: Settings, scenes: Scenes, test_sets: Path) -> Mapping[str, Any]:

@@ -15,9 +15,12 @@ Key = tuple[str, str]
 """A column of figures: a group of pictures ("" = all of the table) and the name of a metric."""
 Figure = float | tuple[float, float]
 """A mean, or a pair of means: before → after."""
-Kind = Literal["baseline", "model", "paper"]
+Kind = Literal["baseline", "model", "paper", "part"]
+"""What a row is of; a part is one of the groups of a test set, of a single model."""
 RATIO = "ratio"
 """The metric whose figures below 1 are marked as better than the reference."""
+LONG = 24
+"""Words longer than this may take several lines on a page."""
 OVER = "over "
 """What the name of the bin above the last edge begins with."""
 
@@ -62,9 +65,10 @@ class Table:
         return [(head, "word" if place < len(self.words) else "") for place, head in enumerate(heads)]
 
     def html_cells(self, row: Row) -> list[tuple[str, str]]:
-        """A row of an HTML table, each cell with its class: `word`, `better` for a ratio below 1, or none."""
+        """A row of an HTML table, each cell with its class: `word`, `word long`, `better` for a ratio below 1, or none."""
         first, *others = self.cells(row)
-        classes = ["word"] * len(self.words) + [_ratio_class(key, row.figures.get(key)) for key in self.columns]
+        classes = ["word", *("word long" if len(word) > LONG else "word" for word in row.words[1:])]
+        classes += [_ratio_class(key, row.figures.get(key)) for key in self.columns]
         return list(zip([f"{first} · {row.source}" if row.kind == "paper" else first, *others], classes, strict=True))
 
     def rich(self) -> rich.table.Table:

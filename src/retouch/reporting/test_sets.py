@@ -1,4 +1,4 @@
-"""Contact sheets of frozen test sets, for people to look at: pictures, regions in colour, and how each sample was made."""
+"""Contact sheets of frozen test sets, for people to look at: pictures, regions in colour, and the recipe of each sample."""
 
 import colorsys
 import json
@@ -28,7 +28,7 @@ class Layout:
     describe: Callable[[Row], tuple[list[np.ndarray], list[str]]]
     """All pictures of a row, H×W(×3) uint8, and lines of text about it."""
     pair: Callable[[Row], tuple[np.ndarray, np.ndarray]]
-    """What a model gets, and what it should answer or what the input was made of."""
+    """The input of a model, and its target or, of a placement, the background."""
     pair_title: str
 
 

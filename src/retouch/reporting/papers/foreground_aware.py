@@ -110,8 +110,8 @@ def _by_bin(groups: Groups, bins: Sequence[str]) -> list[Table]:
     for test_sets, methods in groups:
         counts = methods[0].counts("foreground")
         rows = [Row((method.name,), group_figures(method, "foreground"), method.kind) for method in methods]
-        shown = caption(test_sets, {percent(name): counts.get(name, 0) for name in bins})
-        tables.append(paper_table(shown, ["method"], columns((*bins, ALL), metrics), rows + (paper if same else [])))
+        heading = caption(test_sets, {percent(name): counts.get(name, 0) for name in bins})
+        tables.append(paper_table(heading, ["method"], columns((*bins, ALL), metrics), rows + (paper if same else [])))
     if not same:
         tables.append(paper_table(APART, ["method"], columns((*BINS, ALL), metrics), paper))
     return tables
@@ -131,8 +131,8 @@ def _ablation(groups: Groups, measurements: Measurements) -> list[Table]:
             model = method.kind == "model"
             words = _ablation_words(method.name, measurements) if model else no_words(method, ABLATION_WORDS)
             rows.append(Row(words, overall_figures(method), method.kind))
-        shown = caption(test_sets, methods[0].counts("subsets"))
-        tables.append(paper_table(shown, ABLATION_WORDS, keys, rows + paper * (len(groups) == 1)))
+        heading = caption(test_sets, methods[0].counts("subsets"))
+        tables.append(paper_table(heading, ABLATION_WORDS, keys, rows + paper * (len(groups) == 1)))
     if len(groups) != 1:
         shared = [key for key in keys if any(key in row.figures for row in paper)]
         tables.append(paper_table(APART, ABLATION_WORDS, shared, paper))

@@ -22,7 +22,7 @@ from retouch.tasks.base import Task
 BENCHMARKS = ("hscene", "hlip")
 SCALES = (0, 0.5, 1, 1.5, 2, 3)
 """Of figure 6b."""
-SHOWN = ("composite", "harmonized", "target", "mask")
+FIGURE_5 = ("composite", "harmonized", "target", "mask")
 """Of the task's preview, beside the operator masks, in figure 5."""
 ROWS = "the composites of lowest, middle and highest MSE"
 
@@ -121,6 +121,6 @@ def _masks_figure(name: str, task: Task, predictions: Mapping[str, Prediction], 
     rows = []
     for benchmark, prediction in predictions.items():
         preview = task.preview(samples[benchmark], prediction)
-        rows += _rows({title: images for title, images in preview.items() if title in SHOWN or title.startswith("add ")})
+        rows += _rows({title: images for title, images in preview.items() if title in FIGURE_5 or title.startswith("add ")})
     caption = f"Figure 5, {name} on {', '.join(predictions)}: {ROWS}; masks of the operator add, red more, blue less."
     return Figure(f"multi-mask-5-{name}.png", caption, titled_sheet(rows))

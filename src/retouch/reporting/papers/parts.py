@@ -97,10 +97,10 @@ def by_subset(
         counts = methods[0].counts("subsets")
         same = set(counts) == set(SUBSETS)
         names = list(SUBSETS if same else counts)
-        shown = caption(test_sets, {name: counts[name] for name in names})
+        heading = caption(test_sets, {name: counts[name] for name in names})
         keys = columns([*names, *([ALL] if len(counts) > 1 else [])], metrics)
         rows = [Row(words_of(method), group_figures(method, "subsets"), method.kind) for method in methods]
-        tables.append(paper_table(shown, words, keys, [*rows, *(paper if same else [])]))
+        tables.append(paper_table(heading, words, keys, [*rows, *(paper if same else [])]))
         beside = beside or same
     if not beside:
         keys = [key for key in columns((*SUBSETS, ALL), metrics) if any(key in row.figures for row in paper)]
