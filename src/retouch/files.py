@@ -30,17 +30,41 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty temporary folder beside `path`; it replaces `path` when the block succeeds."""
-    partial = _partial(path)
+    """Yield an empty temporary folder beside `path`; it replaces `path` when the block succeeds.
+
+    A link to a folder stays a link: the folder that it leads to is replaced, and the temporary one lies beside that. The root
+    of a disk cannot be replaced, so its contents are.
+    """
+    path = path.resolve() if path.is_symlink() else path
+    is_root = path.is_mount()
+    partial = _partial(path / path.name if is_root else path)
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
     try:
         yield partial
-        if path.exists():
-            shutil.rmtree(path)
-        partial.replace(path)
+        if is_root:
+            _replace_contents(path, partial)
+        else:
+            _delete(path)
+            partial.replace(path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _replace_contents(folder: Path, partial: Path) -> None:
+    """Replace everything in `folder` by the contents of its subfolder `partial`."""
+    for child in folder.iterdir():
+        if child != partial and child.name != "lost+found":
+            _delete(child)
+    for child in partial.iterdir():
+        child.replace(folder / child.name)
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:

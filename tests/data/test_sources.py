@@ -13,6 +13,7 @@ from retouch.parsing.stage import parse
 from retouch.settings import DataSettings, ParserSettings, Settings
 from retouch.settings.presets import use
 from retouch.sources import SOURCES, get
+from retouch.sources.download import download
 from retouch.store import Scenes
 from retouch.vocabulary import ADE20K, LIP
 
@@ -159,6 +160,53 @@ def test_a_broken_photograph_is_named_and_the_old_scenes_stay(upstream, tmp_path
         parse(chosen, tmp_path / "data", tmp_path / "scenes")
     assert (tmp_path / "scenes/scenes.arrow").read_bytes() == before
     assert listing(tmp_path / "scenes") == {"scenes.arrow"}
+
+
+def test_hidden_files_are_no_photographs(tmp_path):
+    picture(tmp_path / "in/a.jpg")
+    picture(tmp_path / "in/deep/b.jpg")
+    for name in ("._a.jpg", ".thumbnails/a.jpg", "__MACOSX/deep/._b.jpg"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).write_bytes(b"Mac OS X")
+    assert [photo.id for photo in get("folder").photos(tmp_path / "in")] == ["a.jpg", "deep/b.jpg"]
+    get("folder").fetch(data(tmp_path / "in", "folder"), 7, tmp_path / "data/folder")
+    assert listing(tmp_path / "data/folder") == {"a.jpg", "deep/b.jpg"}
+
+
+def test_hidden_files_beside_an_official_release_are_skipped(upstream, tmp_path):
+    for folder in ("images", "annotations"):
+        (upstream / f"ADEChallengeData2016/{folder}/training/._ADE_train_00000001.jpg").write_bytes(b"Mac OS X")
+    assert len(list(get("ade20k").photos(upstream))) == 3
+
+
+def test_all_bad_photographs_are_named_at_once(upstream, tmp_path):
+    root = fetch("ade20k", upstream, tmp_path / "data") / "ADEChallengeData2016"
+    (root / "images/training/ADE_train_00000001.jpg").write_bytes(b"no picture")
+    labels(root / "annotations/validation/ADE_val_00000001.png", number=200)
+    with pytest.raises(
+        SourceError, match=r"ADE_val_00000001\.png holds class 200.*; .*ADE_train_00000001\.jpg cannot be decoded"
+    ):
+        parse(settings(tmp_path, upstream, "ade20k"), tmp_path / "data", tmp_path / "scenes")
+    assert not (tmp_path / "scenes").exists()
+
+
+def test_all_missing_maps_are_named_at_once_and_many_are_counted(upstream):
+    folder = upstream / "ADEChallengeData2016/images/training"
+    for number in range(100, 130):
+        picture(folder / f"ADE_train_{number:08d}.jpg")
+    with pytest.raises(SourceError, match=r"ADE_train_00000100\.jpg has no.*ADE_train_00000119\.jpg has no.*; and 10 more$"):
+        list(get("ade20k").photos(upstream))
+
+
+def test_data_that_is_a_link_is_refused_before_anything_is_fetched(upstream, tmp_path, monkeypatch):
+    chosen = settings(tmp_path, upstream, "ade20k")
+    (tmp_path / "project/.dvc").mkdir(parents=True)
+    (tmp_path / "disk").mkdir()
+    monkeypatch.chdir(tmp_path / "project")
+    Path("data").symlink_to(tmp_path / "disk")
+    with pytest.raises(SourceError, match="data is a link, which DVC cannot track: .*dvc cache dir"):
+        download(chosen)
+    assert not any((tmp_path / "disk").iterdir())
 
 
 def test_a_parser_that_is_missing_or_no_network_is_named(upstream, tmp_path):

@@ -2,6 +2,7 @@
 
 import pickle
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -168,6 +169,47 @@ def test_alpha_goes_before_a_mask_of_people(pair, tmp_path):
     row = decode_photo(Photo("1", "people", "1", "train", pair.image, people=where, matte=pair.mask), 32)
     assert (row["matte"][:, 0].min(), row["matte"][:, -1].max()) == (255, 0)
     assert decode_photo(Photo("1", "people", "1", "train", pair.image), 32, matting_size=64)["for_matting"].shape == (64, 64, 3)
+
+
+TURNED = {3: 2, 6: 3, 8: 1}
+"""Quarter turns to the left that show a file of an EXIF orientation upright."""
+
+
+def tag(path: Path, orientation: int) -> None:
+    """Save a photograph again as a camera does that was held in another way; the stored pixels stay the same."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.open(path).copy().save(path, exif=exif)
+
+
+@pytest.mark.parametrize("orientation", TURNED)
+def test_a_photograph_and_its_maps_are_turned_together(pair, tmp_path, rng, orientation):
+    label_map = save(tmp_path / "labels.png", rng.integers(0, 150, SIZE, np.uint8))
+    shapes = Annotation(shapes=(shape(3, box(2, 5, 12, 9)),), size=SIZE, file=tmp_path / "x.json")
+    photo = replace(pair, labels=label_map, people=pair.mask, objects=shapes)
+    stored = decode_photo(photo, 32)
+    tag(photo.image, orientation)
+    upright = decode_photo(photo, 32)
+    for name in ("image", "target", "mask", "matte", "labels", "objects"):
+        turned = np.rot90(stored[name], TURNED[orientation])
+        np.testing.assert_allclose(upright[name].astype(int), turned, atol=1 if name in ("image", "target", "mask") else 0)
+
+
+def test_a_mask_that_was_drawn_on_the_upright_photograph_is_not_turned(pair):
+    upright = np.rot90(np.asarray(Image.open(pair.mask)), TURNED[6])
+    tag(pair.image, 6)
+    expected = decode_photo(pair, 32)
+    save(pair.mask, upright.copy())
+    np.testing.assert_array_equal(decode_photo(pair, 32)["mask"], expected["mask"])
+    save(pair.mask, upright[:-1].copy())
+    with pytest.raises(SourceError, match=r"mask\.png is 30×39 px but its photograph is 40×30"):
+        decode_photo(pair, 32)
+
+
+def test_the_tag_of_a_target_alone_changes_nothing(pair):
+    expected = decode_photo(pair, 32)
+    tag(pair.target, 3)
+    np.testing.assert_array_equal(decode_photo(pair, 32)["target"], expected["target"])
 
 
 def official(source: str, tmp_path: Path) -> Path:

@@ -45,6 +45,43 @@ def test_a_folder_replaces_the_old_one_only_when_whole(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["folder"]
 
 
+def test_a_link_to_a_folder_elsewhere_stays_a_link(tmp_path):
+    (tmp_path / "project").mkdir()
+    (tmp_path / "disk/scenes/deep").mkdir(parents=True)
+    (tmp_path / "disk/scenes/old").write_text("0")
+    path = tmp_path / "project/scenes"
+    path.symlink_to("../disk/scenes")
+    with atomic_folder(path) as partial:
+        assert partial.parent == tmp_path / "disk"
+        (partial / "a").write_text("1")
+    assert path.is_symlink()
+    assert [p.name for p in (tmp_path / "disk/scenes").iterdir()] == ["a"]
+    assert [p.name for p in (tmp_path / "disk").iterdir()] == ["scenes"]
+    (tmp_path / "disk/scenes/a").unlink()
+    (tmp_path / "disk/scenes").rmdir()  # the link leads nowhere
+    with atomic_folder(path) as partial:
+        (partial / "b").write_text("2")
+    assert [p.name for p in path.iterdir()] == ["b"]
+
+
+def test_the_root_of_a_disk_keeps_its_place(tmp_path, monkeypatch):
+    disk = tmp_path / "disk"
+    (disk / "old/deep").mkdir(parents=True)
+    (disk / "lost+found").mkdir()
+    (tmp_path / "scenes").symlink_to(disk)
+    monkeypatch.setattr(type(disk), "is_mount", lambda path: path == disk)
+    with pytest.raises(RuntimeError), atomic_folder(tmp_path / "scenes") as partial:
+        (partial / "a").write_text("1")
+        raise RuntimeError
+    assert sorted(p.name for p in disk.iterdir()) == ["lost+found", "old"]
+    inode = disk.stat().st_ino
+    with atomic_folder(tmp_path / "scenes") as partial:
+        (partial / "folder").mkdir()
+        (partial / "a").write_text("1")
+    assert sorted(p.name for p in disk.iterdir()) == ["a", "folder", "lost+found"]
+    assert disk.stat().st_ino == inode
+
+
 def test_sigkill_leaves_nothing_under_the_final_name(tmp_path):
     code = (
         "import os, signal, sys\nfrom pathlib import Path\nfrom retouch.files import atomic_file\n"

@@ -26,10 +26,15 @@ def download(settings: Settings, root: Path = Path("data")) -> Snapshot:
     """Fetch every source of data.sources into `root`/NAME and record the snapshot in `root`.dvc.
 
     Incremental: a killed download continues, and with nothing new upstream the snapshot stays the same.
-    Raises SourceError when a source cannot be read or this is not a DVC repository.
+    Raises SourceError when a source cannot be read, this is not a DVC repository, or `root` is a link.
     """
     if not Path(".dvc").is_dir():
         raise SourceError(f"{Path.cwd()} is not a DVC repository: run retouch in the project's folder")
+    if root.is_symlink():
+        raise SourceError(
+            f"{root} is a link, which DVC cannot track: make it a folder; to keep its files on another disk, run "
+            "`dvc cache dir PATH` with a folder there, and `dvc config cache.type symlink`"
+        )
     root.mkdir(exist_ok=True)
     counts = {}
     for name in settings.data.sources:
