@@ -2,10 +2,10 @@
 
     python benchmarks/fullsize.py --json
 
-`models.<name>.jpeg_share` is the time that Pillow takes to decode and encode the same JPEG (its own tables and sampling) divided
-by the time of `retouch harmonize`: decoding, prediction at 256 px, retouching, encoding; the two in turns, the best turn of
-each. Loading the network does not count. Without artifacts/<name>/model.safetensors its weights are random, with layers that
-act. `processor_seconds` are those of all threads, the steadier figures on a busy machine. `plain` is the same network on the
+`models.<name>.jpeg_share` is the time that Pillow takes to decode and encode the same JPEG (its own tables and sampling) ÷
+the time of `retouch harmonize`: decoding, prediction at 256 px, retouching, encoding; the two in turns, the best turn of each.
+Loading the network does not count. Without artifacts/<name>/model.safetensors its weights are random, with layers that act.
+`processor_seconds` are those of all threads, the steadier figures on a busy machine. `plain` is the same network on the
 picture itself, at the width --plain. `psnr` needs no network: large drawn scenes perturbed by HScene's rules, retouched by the
 true operator masks of their 256 px versions.
 """
@@ -255,7 +255,7 @@ def answers(composite: np.ndarray, target: np.ndarray, small_size: int) -> dict[
     """A square composite by itself, and retouched in three ways by the true operator masks of its small version."""
     import cv2
 
-    from retouch.editing.operator_layers import Layers
+    from retouch.editing.operator_layers import OperatorLayers
     from retouch.images import resize, to_tensor
     from retouch.inference.harmonize import retouch
     from retouch.models.layers.retoucher import Retoucher
@@ -264,7 +264,7 @@ def answers(composite: np.ndarray, target: np.ndarray, small_size: int) -> dict[
     small, small_target = (to_tensor([resize(picture, small_size, small_size)]) for picture in (composite, target))
     values = (retoucher.scale(small_target) - retoucher.scale(small))[0].numpy()
     large = np.stack([cv2.resize(plane, (size, size), interpolation=cv2.INTER_LINEAR) for plane in values])
-    layers, large_layers = (Layers(planes, "lab", ("add",), (size, size)) for planes in (values, large))
+    layers, large_layers = (OperatorLayers(planes, "lab", ("add",), (size, size)) for planes in (values, large))
     return {
         "composite": composite,
         "enlarged": resize(retouch(layers, resize(composite, small_size, small_size)), size, size),

@@ -38,7 +38,7 @@ def decode(source: Path | bytes, name: str | None = None) -> Image.Image:
     """
     name = name or (str(source) if isinstance(source, Path) else "picture")
     try:
-        with _without_pillow_limit():
+        with without_pillow_limit():
             picture = Image.open(source if isinstance(source, Path) else io.BytesIO(source))
         pixels = picture.width * picture.height
         if pixels > MAX_PIXELS:
@@ -52,7 +52,7 @@ def decode(source: Path | bytes, name: str | None = None) -> Image.Image:
 
 
 @contextmanager
-def _without_pillow_limit() -> Iterator[None]:
+def without_pillow_limit() -> Iterator[None]:
     """Pillow warns from 89 megapixels on and refuses above 179; phones take pictures of 200."""
     with _opening:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None

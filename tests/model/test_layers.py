@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from retouch.editing.enlarge import Buffers, Enlarger, curved, guides, working
+from retouch.editing.enlarge import Buffers, Enlarger, at_working_size, curve_xyz, guide_planes
 from retouch.editing.layer_files import load_layers, save_layers
-from retouch.editing.operator_layers import Layers
+from retouch.editing.operator_layers import OperatorLayers
 from retouch.errors import RetouchError
 from retouch.images import resize, to_tensor, to_uint8
 from retouch.inference.harmonize import harmonize, retouch
@@ -23,13 +23,14 @@ from retouch.models import create
 LAB = ("add L", "mul L", "add a", "mul a", "add b", "mul b")
 
 
-def layers(rng, size=(24, 32), space="lab", operators=("add", "mul"), amount=0.15) -> Layers:
-    made = Layers(np.zeros((3 * len(operators), *size), np.float32), space, operators, (60, 80))
-    return Layers((made.neutral + rng.normal(0, amount, made.values.shape)).astype(np.float32), space, operators, (60, 80))
+def layers(rng, size=(24, 32), space="lab", operators=("add", "mul"), amount=0.15) -> OperatorLayers:
+    zeros = OperatorLayers(np.zeros((3 * len(operators), *size), np.float32), space, operators, (60, 80))
+    values = zeros.neutral + rng.normal(0, amount, zeros.values.shape)
+    return OperatorLayers(values.astype(np.float32), space, operators, (60, 80))
 
 
 @pytest.fixture
-def one(rng) -> Layers:
+def one(rng) -> OperatorLayers:
     return layers(rng)
 
 
@@ -38,10 +39,10 @@ def photo(rng) -> np.ndarray:
     return resize(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8), 60, 80)
 
 
-def enlarged(made: Layers, image: np.ndarray) -> np.ndarray:
+def enlarged(made: OperatorLayers, image: np.ndarray) -> np.ndarray:
     """Operator masks K×H×W, not in strips."""
-    values, seen = working(np.ascontiguousarray((made.values - made.neutral).transpose(1, 2, 0)), image)
-    small, large = (guides(curved(picture, Buffers()), None, Buffers()) for picture in (seen, image))
+    values, seen = at_working_size(np.ascontiguousarray((made.values - made.neutral).transpose(1, 2, 0)), image)
+    small, large = (guide_planes(curve_xyz(picture, Buffers()), None, Buffers()) for picture in (seen, image))
     found = np.empty((len(made.names), *image.shape[:2]), np.float32)
     for index, _ in enumerate(made.operators):
         chosen = slice(index, None, len(made.operators))
@@ -88,7 +89,7 @@ def test_enlarging_follows_the_edges_of_the_picture():
     values[1::2] = 1
     small = resize(image, 20, 20)[..., 0].astype(float)
     values[0] = 0.2 * (small - 60) / 140
-    made = enlarged(Layers(values, "lab", ("add", "mul"), (240, 240)), image)[0]
+    made = enlarged(OperatorLayers(values, "lab", ("add", "mul"), (240, 240)), image)[0]
     truth = np.where(np.arange(240) < 101, 0, 0.2)
     linear = np.asarray(Image.fromarray(values[0]).resize((240, 240), Image.Resampling.BILINEAR))
     assert np.abs(made - truth).mean() < 0.4 * np.abs(linear - truth).mean()
@@ -104,7 +105,7 @@ def test_strength_0_undoes_and_1_leaves_at_any_size(height, width, seed):
 
 
 def test_strength_2_doubles_the_deviation_from_neutral(one, rng):
-    double = Layers(((one.values - one.neutral) * 2 + one.neutral).astype(np.float32), "lab", one.operators, one.size)
+    double = OperatorLayers(((one.values - one.neutral) * 2 + one.neutral).astype(np.float32), "lab", one.operators, one.size)
     image = rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)
     assert np.abs(retouch(one.scale(2), image).astype(int) - retouch(double, image)).max() <= 1
 
@@ -133,7 +134,7 @@ def test_mixtures_go_from_one_to_the_other(one, photo, rng):
     other = layers(rng, (16, 40))
     np.testing.assert_array_equal(retouch(one.mix(other, 0), photo), retouch(one, photo))
     np.testing.assert_array_equal(retouch(one.mix(other, 1), photo), retouch(other, photo))
-    against = Layers((2 * one.neutral - one.values).astype(np.float32), "lab", one.operators, one.size)
+    against = OperatorLayers((2 * one.neutral - one.values).astype(np.float32), "lab", one.operators, one.size)
     assert np.abs(retouch(one.mix(against, 0.5), photo).astype(int) - photo).max() <= 1
 
 
@@ -146,7 +147,7 @@ def test_undo_goes_back_edit_by_edit(one, photo):
         edited.undo(4)
 
 
-def edited_in_every_way(one: Layers, rng) -> Layers:
+def edited_in_every_way(one: OperatorLayers, rng) -> OperatorLayers:
     region = rng.integers(0, 256, (30, 40), dtype=np.uint8)
     other = layers(rng, (8, 8)).scale(0.5, "mul a", region=region)
     return one.scale(0.5, "add L").mix(other, 0.25).scale(1.5, region=region, outside=True).limit(region)

@@ -1,4 +1,4 @@
-"""Layers of regions on disk: nothing lost, nothing trusted; and their transforms as tables that photo editors read."""
+"""OperatorLayers of regions on disk: nothing lost, nothing trusted; and their transforms as tables that photo editors read."""
 
 import json
 import re
@@ -11,8 +11,8 @@ from PIL import Image, ImageFilter
 
 from retouch.editing.cube import save_cubes
 from retouch.editing.layer_files import load_layers, save_layers
-from retouch.editing.operator_layers import Layers
-from retouch.editing.transform_layers import Regions
+from retouch.editing.operator_layers import OperatorLayers
+from retouch.editing.transform_layers import TransformLayers
 from retouch.errors import RetouchError
 from retouch.images import resize
 from retouch.inference.harmonize import retouch
@@ -26,12 +26,12 @@ def photo(rng) -> np.ndarray:
     return resize(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8), *SIZE)
 
 
-def drawn(rng, size=SIZE, classes=("sky", "tree", "tree"), amount=0.1) -> Regions:
+def drawn(rng, size=SIZE, classes=("sky", "tree", "tree"), amount=0.1) -> TransformLayers:
     maps = rng.integers(0, 256 // len(classes), (len(classes), *size), dtype=np.uint8)
-    return Regions(rng.normal(0, amount, (len(classes), len(TERMS), 3)).astype(np.float32), maps, classes, SIZE)
+    return TransformLayers(rng.normal(0, amount, (len(classes), len(TERMS), 3)).astype(np.float32), maps, classes, SIZE)
 
 
-def edited_in_every_way(one: Regions, rng) -> Regions:
+def edited_in_every_way(one: TransformLayers, rng) -> TransformLayers:
     region = rng.integers(0, 256, (30, 40), dtype=np.uint8)
     other = drawn(rng, (8, 8), ("lake",)).scale(0.5, region=region)
     return one.scale(0.5, "sky").mix(other, 0.25).scale(1.5, "lake", region=region, outside=True).limit(region)
@@ -45,7 +45,7 @@ def test_they_come_back_to_the_bit_with_their_edits(name, size, photo, rng, tmp_
     save_layers(made, tmp_path / name)
     save_layers(made, tmp_path / name)  # in place of itself
     read = load_layers(tmp_path / name)
-    assert isinstance(read, Regions)
+    assert isinstance(read, TransformLayers)
     assert [str(edit) for edit in read.edits] == [str(edit) for edit in made.edits]
     np.testing.assert_array_equal(read.coefficients, one.coefficients)
     np.testing.assert_array_equal(read.maps, one.maps)
@@ -128,7 +128,7 @@ def test_pictures_of_other_sizes_and_swollen_ones_are_refused(rng, tmp_path, mon
 
 
 def test_regions_and_operator_masks_do_not_mix(rng):
-    masks = Layers(np.zeros((3, 4, 4), np.float32), "lab", ("add",), SIZE)
+    masks = OperatorLayers(np.zeros((3, 4, 4), np.float32), "lab", ("add",), SIZE)
     with pytest.raises(RetouchError, match="the other layers are add L, add a, add b, these sky"):
         drawn(rng).mix(masks, 0.5)
 
@@ -153,7 +153,7 @@ def test_a_table_does_what_the_layer_does(rng, tmp_path):
     assert [path.name for path in paths] == ["sky.cube", "tree.cube", "tree-2.cube"]
     for index, (path, strength) in enumerate(zip(paths, (0.5, 1, 0.5), strict=True)):
         everywhere = np.full((1, 64, 64), 255, np.uint8)
-        alone = Regions(one.coefficients[index][None] * np.float32(strength), everywhere, ("sky",), (64, 64))
+        alone = TransformLayers(one.coefficients[index][None] * np.float32(strength), everywhere, ("sky",), (64, 64))
         assert np.abs(through_table(path, image).astype(int) - retouch(alone, image)).max() <= 1
 
 
@@ -170,15 +170,15 @@ def test_places_are_those_of_the_region_s_centre_and_mixtures_add_up(rng, tmp_pa
     coefficients, maps = np.zeros((1, len(TERMS), 3), np.float32), np.zeros((1, 40, 40), np.uint8)
     coefficients[0, TERMS.index("x"), 0], coefficients[0, TERMS.index("y"), 1] = 0.1, 0.1
     maps[0, :20, 30:] = 255  # centre at x = 0.75, y = −0.5
-    one = Regions(coefficients, maps, ("sky",), (40, 40))
-    other = Regions(coefficients * 3, maps, ("sky",), (40, 40))
+    one = TransformLayers(coefficients, maps, ("sky",), (40, 40))
+    other = TransformLayers(coefficients * 3, maps, ("sky",), (40, 40))
     for made, times in ((one, 1), (one.mix(other, 0.5), 2)):
         first = save_cubes(made, tmp_path)[0].read_text().splitlines()[4]
         np.testing.assert_allclose([float(value) for value in first.split()], [0.075 * times, -0.05 * times, 0], atol=1e-6)
 
 
 def test_operator_masks_have_no_table(tmp_path):
-    masks = Layers(torch.zeros(3, 4, 4).numpy(), "lab", ("add",), SIZE)
+    masks = OperatorLayers(torch.zeros(3, 4, 4).numpy(), "lab", ("add",), SIZE)
     with pytest.raises(RetouchError, match="operator masks differ from pixel to pixel"):
         save_cubes(masks, tmp_path / "tables")
     assert not (tmp_path / "tables").exists()

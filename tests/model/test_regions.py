@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retouch.editing.transform_layers import Regions
+from retouch.editing.transform_layers import TransformLayers
 from retouch.errors import RetouchError
 from retouch.images import resize, to_tensor, to_uint8
 from retouch.inference.harmonize import harmonize, retouch
@@ -50,7 +50,7 @@ def softly(rng, size) -> np.ndarray:
     return mask
 
 
-def in_float(image: np.ndarray, layers: Regions) -> np.ndarray:
+def in_float(image: np.ndarray, layers: TransformLayers) -> np.ndarray:
     maps = torch.from_numpy(layers.maps).float()[None] / 255
     transforms = Transforms(torch.from_numpy(layers.coefficients)[None], maps, torch.zeros(1, len(layers.classes)))
     return to_uint8(apply_transforms(to_tensor([image]), transforms))[0]
@@ -67,7 +67,7 @@ def test_it_is_the_float_transform_within_one_code_and_nothing_outside(height, w
     rng = np.random.default_rng(seed)
     image = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
     maps = np.stack([softly(rng, (height, width)) for _ in range(regions)]) // regions
-    layers = Regions(drawn(rng, regions, 0.5), maps, ("part",) * regions, (height, width))
+    layers = TransformLayers(drawn(rng, regions, 0.5), maps, ("part",) * regions, (height, width))
     made = retouch(layers, image)
     difference = np.abs(made.astype(int) - in_float(image, layers))
     assert difference.max() <= 1
@@ -78,7 +78,7 @@ def test_it_is_the_float_transform_within_one_code_and_nothing_outside(height, w
 
 def test_strips_and_threads_leave_no_seams(rng, monkeypatch):
     image = rng.integers(0, 256, (400, 1100, 3), dtype=np.uint8)
-    layers = Regions(drawn(rng), np.full((1, 400, 1100), 255, np.uint8), ("foreground",), (400, 1100))
+    layers = TransformLayers(drawn(rng), np.full((1, 400, 1100), 255, np.uint8), ("foreground",), (400, 1100))
     made = retouch(layers, image)
     assert np.abs(made.astype(int) - in_float(image, layers)).max() <= 1
     monkeypatch.setattr("retouch.editing.enlarge._threads", lambda: 3)
@@ -138,13 +138,13 @@ def test_grey_and_alpha_come_back_as_they_came(photo, rng):
     np.testing.assert_array_equal(clear[..., :3], harmonize(model, photo, mask, 32).image)
 
 
-def layers(rng, image, regions=3) -> Regions:
+def layers(rng, image, regions=3) -> TransformLayers:
     maps = np.stack([softly(rng, image.shape[:2]) for _ in range(regions)]) // regions
-    return Regions(drawn(rng, regions), maps, ("tree", "sky", "tree")[:regions], image.shape[:2])
+    return TransformLayers(drawn(rng, regions), maps, ("tree", "sky", "tree")[:regions], image.shape[:2])
 
 
-def only_codes(one: Regions, factors) -> Regions:
-    return Regions(one.coefficients * np.float32(factors)[:, None, None], one.maps, one.classes, one.size)
+def only_codes(one: TransformLayers, factors) -> TransformLayers:
+    return TransformLayers(one.coefficients * np.float32(factors)[:, None, None], one.maps, one.classes, one.size)
 
 
 def test_edits_act_on_their_layer_by_its_name(photo, rng):
@@ -173,7 +173,7 @@ def test_mixtures_go_from_one_to_the_other_and_keep_all_names(photo, rng):
     one, other = layers(rng, photo), layers(rng, photo, 1)
     np.testing.assert_array_equal(retouch(one.mix(other, 0), photo), retouch(one, photo))
     np.testing.assert_array_equal(retouch(one.mix(other, 1), photo), retouch(other, photo))
-    lake = Regions(other.coefficients, other.maps, ("lake",), other.size)
+    lake = TransformLayers(other.coefficients, other.maps, ("lake",), other.size)
     mixed = one.mix(lake, 0.5)
     assert mixed.names == ("tree", "sky", "tree 2", "lake")
     np.testing.assert_array_equal(retouch(mixed.only("lake").scale(2), photo), retouch(lake, photo))
@@ -187,7 +187,7 @@ def test_layers_apply_to_a_picture_of_any_size(photo, rng):
         assert retouch(one, resize(photo, *size)).shape == (*size, 3)
     smaller = resize(photo, 150, 93)
     maps = np.stack([resize(plane, 150, 93) for plane in one.maps])
-    expected = retouch(Regions(one.coefficients, maps, one.classes, (150, 93)), smaller)
+    expected = retouch(TransformLayers(one.coefficients, maps, one.classes, (150, 93)), smaller)
     assert np.abs(retouch(one, smaller).astype(int) - expected).mean() < 0.5
 
 
@@ -203,8 +203,8 @@ def test_wrong_layers_are_refused(rng):
         ((coefficients, maps, ("region",), (4, 4)), "no class is named"),
     ):
         with pytest.raises(RetouchError, match=message):
-            Regions(*wrong)
-    one = Regions(coefficients, maps + 1, ("sky",), (4, 4))
+            TransformLayers(*wrong)
+    one = TransformLayers(coefficients, maps + 1, ("sky",), (4, 4))
     with pytest.raises(RetouchError, match=r"over 1e\+12 times as strong: undo some"):
         for _ in range(20):
             one = one.scale(10)

@@ -42,7 +42,7 @@ def harmonize(
 
     if labels is not None and parse:
         raise RetouchError("--labels and --parse both name a label map: leave one out")
-    target, picture = pictures.target(photo, out, "harmonized"), pictures.read(photo)
+    target, picture = pictures.output_path(photo, out, "harmonized"), pictures.read(photo)
     region = None if mask is None else pictures.read_mask(mask)
     network = load(model)
     regions = _parse_scene(picture.pixels) if parse else None if labels is None else pictures.read_labels(labels)
@@ -96,7 +96,7 @@ def edit(
     from retouch.inference import pictures
     from retouch.inference.harmonize import retouch
 
-    target, picture = pictures.target(photo, out, "edited"), pictures.read(photo)
+    target, picture = pictures.output_path(photo, out, "edited"), pictures.read(photo)
     stored = load_layers(layers)
     where = None if region is None else pictures.read_mask(region)
     edited = stored.undo(undo) if undo else stored

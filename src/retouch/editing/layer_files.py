@@ -1,7 +1,7 @@
 """Layers on disk: one NPZ file, which loses nothing, or a folder of PNG pictures, which any image editor opens.
 
 Both hold the edits: in `layers.json` (in the NPZ the array `layers`), with the regions and the mixed-in layers beside it.
-Files may come from strangers: nothing is unpickled, sizes are looked at before anything is read, no name in them is followed.
+Files may come from strangers: nothing is unpickled, sizes are checked before anything is read, no name in them is followed.
 """
 
 import io
@@ -12,9 +12,10 @@ import numpy as np
 from PIL import Image
 
 from retouch.editing.edits import MAX_DEPTH, EditedLayers
-from retouch.editing.layer_text import Description, assembled
+from retouch.editing.layer_text import Description, assemble
 from retouch.errors import RetouchError
 from retouch.files import atomic_file, atomic_folder
+from retouch.images import without_pillow_limit
 
 TEXT, SUFFIX = "layers", ".npz"
 MAX_BYTES = 1 << 30
@@ -30,19 +31,19 @@ def save_layers(layers: EditedLayers, path: Path) -> None:
     """
     if path.suffix == SUFFIX:
         with atomic_file(path) as partial:
-            partial.write_bytes(_packed(layers))
+            partial.write_bytes(_pack(layers))
         return
     if path.is_file() or (path.is_dir() and any(path.iterdir()) and not (path / f"{TEXT}.json").is_file()):
         raise RetouchError(f"{path} holds other files: name a new folder for the layers, or a file that ends in {SUFFIX}")
-    if strange := sorted({file.name for file in path.iterdir()} - _names(path)) if path.is_dir() else []:
-        raise RetouchError(f"{path} also holds {strange[0]}: move it elsewhere, the folder is written anew")
-    described = Description.of(layers, exact=False)
+    if others := sorted({file.name for file in path.iterdir()} - _names(path)) if path.is_dir() else []:
+        raise RetouchError(f"{path} also holds {others[0]}: move it elsewhere, the folder is written anew")
+    description = Description.of(layers, exact=False)
     with atomic_folder(path) as partial:
-        (partial / f"{TEXT}.json").write_text(described.text, encoding="utf-8")
-        for name, pixels in described.arrays.items():
+        (partial / f"{TEXT}.json").write_text(description.text, encoding="utf-8")
+        for name, pixels in description.arrays.items():
             Image.fromarray(pixels).save(partial / f"{name}.png")
-        for name, mixed in described.mixed.items():
-            (partial / f"{name}{SUFFIX}").write_bytes(_packed(mixed))
+        for name, mixed in description.mixed.items():
+            (partial / f"{name}{SUFFIX}").write_bytes(_pack(mixed))
 
 
 def load_layers(path: Path) -> EditedLayers:
@@ -51,9 +52,9 @@ def load_layers(path: Path) -> EditedLayers:
         raise RetouchError(f"{path} is missing: make it with `retouch harmonize PHOTO --layers {path}`")
     try:
         if path.is_dir():
-            return _from_folder(path)
+            return _read_folder(path)
         _check_size(path.stat().st_size)
-        return _unpacked(path.read_bytes(), MAX_DEPTH)
+        return _unpack(path.read_bytes(), MAX_DEPTH)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile, SyntaxError, RetouchError,
             NotImplementedError, Image.DecompressionBombError, RecursionError, EOFError, OverflowError) as error:  # fmt: skip
         raise RetouchError(
@@ -62,20 +63,20 @@ def load_layers(path: Path) -> EditedLayers:
         ) from None
 
 
-def _packed(layers: EditedLayers) -> bytes:
-    described = Description.of(layers, exact=True)
-    arrays = described.arrays | {name: _bytes(_packed(mixed)) for name, mixed in described.mixed.items()}
-    arrays[TEXT] = _bytes(described.text.encode())
+def _pack(layers: EditedLayers) -> bytes:
+    description = Description.of(layers, exact=True)
+    arrays = description.arrays | {name: _as_array(_pack(mixed)) for name, mixed in description.mixed.items()}
+    arrays[TEXT] = _as_array(description.text.encode())
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
     return buffer.getvalue()
 
 
-def _bytes(content: bytes) -> np.ndarray:
+def _as_array(content: bytes) -> np.ndarray:
     return np.frombuffer(content, np.uint8)
 
 
-def _unpacked(content: bytes, depth: int) -> EditedLayers:
+def _unpack(content: bytes, depth: int) -> EditedLayers:
     if depth < 1:
         raise ValueError(f"layers are mixed more than {MAX_DEPTH} deep")
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -83,61 +84,63 @@ def _unpacked(content: bytes, depth: int) -> EditedLayers:
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         text = arrays[TEXT].tobytes()
         _check_text(len(text))
-        return assembled(text, _Packed(arrays, depth))
+        return assemble(text, _ArchiveSource(arrays, depth))
 
 
-class _Packed:
+class _ArchiveSource:
     """The arrays of an NPZ file as a source."""
 
     def __init__(self, arrays: np.lib.npyio.NpzFile, depth: int) -> None:
         self.arrays, self.depth = arrays, depth
 
-    def array(self, name: str, kind: type, shape: tuple[int, ...] | None = None) -> np.ndarray:
-        found = self.arrays[name]
-        if found.dtype != kind or shape not in (None, found.shape):
-            raise ValueError(f"{name} is {found.dtype} {found.shape}")
-        return found
+    def array(self, name: str, dtype: type, shape: tuple[int, ...] | None = None) -> np.ndarray:
+        array = self.arrays[name]
+        if array.dtype != dtype or shape not in (None, array.shape):
+            raise ValueError(f"{name} is {array.dtype} {array.shape}")
+        return array
 
     def layers(self, name: str) -> EditedLayers:
-        return _unpacked(self.arrays[name].tobytes(), self.depth - 1)
+        return _unpack(self.arrays[name].tobytes(), self.depth - 1)
 
 
-def _from_folder(folder: Path) -> EditedLayers:
+def _read_folder(folder: Path) -> EditedLayers:
     path = folder / f"{TEXT}.json"
     _check_text(path.stat().st_size)
-    return assembled(path.read_bytes(), _Folder(folder))
+    return assemble(path.read_bytes(), _FolderSource(folder))
 
 
-class _Folder:
+class _FolderSource:
     """The PNG pictures of a folder as a source."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.read = folder, 0
+        self.folder, self.bytes_read = folder, 0
 
-    def array(self, name: str, kind: type, shape: tuple[int, ...] | None = None) -> np.ndarray:
+    def array(self, name: str, dtype: type, shape: tuple[int, ...] | None = None) -> np.ndarray:
         path = self.folder / f"{name}.png"
-        with Image.open(path, formats=["PNG"]) as picture:
-            found = picture.height, picture.width
-            if picture.mode != MODES.get(kind) or shape not in (None, found):
+        with without_pillow_limit():  # the sizes allowed here are MAX_BYTES
+            file = Image.open(path, formats=["PNG"])
+        with file as picture:
+            size = picture.height, picture.width
+            if picture.mode != MODES.get(dtype) or shape not in (None, size):
                 raise ValueError(f"{path.name} is {picture.width}×{picture.height} px of mode {picture.mode}")
-            self.read += picture.height * picture.width * np.dtype(kind).itemsize
-            _check_size(self.read)
+            self.bytes_read += picture.height * picture.width * np.dtype(dtype).itemsize
+            _check_size(self.bytes_read)
             return np.asarray(picture)
 
     def layers(self, name: str) -> EditedLayers:
         path = self.folder / f"{name}{SUFFIX}"
         _check_size(path.stat().st_size)
-        return _unpacked(path.read_bytes(), MAX_DEPTH - 1)
+        return _unpack(path.read_bytes(), MAX_DEPTH - 1)
 
 
 def _names(folder: Path) -> set[str]:
     """The files of a folder of layers that layers would be written to."""
     names = {f"{TEXT}.json"}
     try:
-        described = Description.of(_from_folder(folder), exact=False)
+        description = Description.of(_read_folder(folder), exact=False)
     except (OSError, ValueError, KeyError, TypeError, RetouchError):
         return names
-    return names | {f"{name}.png" for name in described.arrays} | {f"{name}{SUFFIX}" for name in described.mixed}
+    return names | {f"{name}.png" for name in description.arrays} | {f"{name}{SUFFIX}" for name in description.mixed}
 
 
 def _check_size(size: int) -> None:

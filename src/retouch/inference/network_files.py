@@ -12,32 +12,25 @@ from torch import nn
 
 from retouch.errors import RetouchError, WeightsError
 from retouch.files import atomic_file
-from retouch.models import create
-from retouch.models.harmonization import Harmonizer
+from retouch.models import ARCHITECTURES, create
 
-ENTRY = "retouch"
-"""The key of the file's metadata: JSON of architecture, options and where it comes from."""
+METADATA_KEY = "retouch"
+"""Of the file's metadata: JSON of architecture, options and where the network comes from."""
 
 
 @dataclass(frozen=True)
-class LoadedModel:
-    """A network ready to use, with where it comes from."""
+class LoadedNetwork:
+    """A network ready to use, with where it comes from. `module` is a `models.base.Model` of the task."""
 
-    module: Harmonizer
+    module: Any
     architecture: str
     options: dict[str, Any]
     metadata: dict[str, str]
 
     @property
-    def needs_mask(self) -> bool:
-        """Whether it wants a foreground mask."""
-        return self.module.needs_mask
-
-    @property
-    def packages(self) -> tuple[str, ...]:
-        """The packages besides torch that it is made with."""
-        encoder = self.module.encoder()
-        return () if encoder is None else (encoder.package,)
+    def task(self) -> str:
+        """The task of its architecture."""
+        return ARCHITECTURES[self.architecture].task
 
     @property
     def size(self) -> int:
@@ -48,24 +41,24 @@ class LoadedModel:
 def save(path: Path, model: nn.Module, architecture: str, options: Mapping[str, Any], metadata: Mapping[str, str]) -> None:
     """Write a network; equal networks give equal bytes. `metadata` must hold name, size (px) and digest."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    described = {"architecture": architecture, "options": dict(options), "metadata": dict(metadata)}
+    description = {"architecture": architecture, "options": dict(options), "metadata": dict(metadata)}
     with atomic_file(path) as partial:
-        # in one entry: safetensors writes several in any order
-        save_file(tensors, partial, {ENTRY: json.dumps(described, sort_keys=True)})
+        # under one key: safetensors writes several in any order
+        save_file(tensors, partial, {METADATA_KEY: json.dumps(description, sort_keys=True)})
 
 
-def load(path: Path) -> LoadedModel:
+def load(path: Path) -> LoadedNetwork:
     """Read a network that `save` wrote, in eval mode. Raises WeightsError that names the file when it is anything else."""
     if not path.is_file():
         raise WeightsError(f"{path} is missing: train it with `dvc repro`")
     try:
         with safe_open(path, "pt") as file:
-            described = json.loads((file.metadata() or {})[ENTRY])
+            description = json.loads((file.metadata() or {})[METADATA_KEY])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-        options, metadata = described["options"], described["metadata"]
-        module: Any = create(described["architecture"], **options)
+        options, metadata = description["options"], description["metadata"]
+        module = create(description["architecture"], **options)
         module.load_state_dict(tensors)
         int(metadata["size"])
     except (SafetensorError, KeyError, ValueError, RuntimeError, RetouchError) as error:
         raise WeightsError(f"{path} is not a network of this version ({error}): train it again with `dvc repro`") from None
-    return LoadedModel(module.eval(), described["architecture"], options, metadata)
+    return LoadedNetwork(module.eval(), description["architecture"], options, metadata)
