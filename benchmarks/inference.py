@@ -3,7 +3,7 @@
     python benchmarks/inference.py --json
 
 `ours` reads the network from a file as evaluation and serving do; on cuda it adds bf16 autocast and torch.compile.
-`apart` is the largest difference of the two sides' pictures, in 255ths.
+`difference` is the largest difference of the two sides' pictures, in 255ths.
 """
 
 import tempfile
@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from sides import Benchmark, Chosen, Work, batch, main
+from harness.comparison import Comparison, Options, Work, main, samples
 
 
 def libraries() -> None:
@@ -19,43 +19,46 @@ def libraries() -> None:
     import retouch.models.foreground_aware.idih  # noqa: F401 - what takes memory by itself
 
 
-def build(side: str, name: str, chosen: Chosen) -> Work:
+def build(side: str, name: str, options: Options) -> Work:
     import torch
 
+    from retouch import tasks
     from retouch.models import create
 
     torch.manual_seed(0)
-    network: Any = create(name)
+    own_options = {"width": 8} if options.quick else {}
+    network: Any = create(name, **own_options)
     if side == "ours":
-        network = through_a_file(network, name, chosen)
-    network = network.to(chosen.device).eval()
-    if side == "ours" and chosen.compile:
+        network = through_file(network, name, own_options, options.size).to(memory_format=torch.channels_last)
+    network = network.to(options.device).eval()
+    if side == "ours" and options.compile:
         network.compile()
-    half = side == "ours" and chosen.device == "cuda"
-    given = batch(chosen)
+    is_half = side == "ours" and options.device == "cuda"
+    batch = samples(options.size, options.batch, options.device)
+    inputs = tasks.get("harmonization").model_input(batch) if side == "ours" else {"composite": batch.input, "mask": batch.mask}
 
     @torch.inference_mode()
     def forward() -> Any:
-        with torch.autocast("cuda", torch.bfloat16) if half else nullcontext():
-            image = network(given).image
+        with torch.autocast("cuda", torch.bfloat16) if is_half else nullcontext():
+            image = network(inputs).image
         return image[:1].float().cpu().numpy()
 
     return forward
 
 
-def through_a_file(network: Any, name: str, chosen: Chosen) -> Any:
-    """The network as `retouch.inference.network_files` gives it."""
-    from retouch.inference import network_files as files
+def through_file(network: Any, name: str, own_options: dict[str, Any], size: int) -> Any:
+    """The network written to a file and read again by `retouch.inference.network_files`."""
+    from retouch.inference import network_files
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.safetensors"
-        files.save(path, network, name, {}, {"name": name, "size": str(chosen.size), "digest": ""})
-        return files.load(path).module
+        network_files.save(path, network, name, own_options, {"name": name, "size": str(size), "digest": ""})
+        return network_files.load(path).module
 
 
-def apart(one: Any, other: Any) -> float:
+def difference(one: Any, other: Any) -> float:
     return round(255 * float(abs(one - other).max()), 4)
 
 
 if __name__ == "__main__":
-    main(Benchmark(__doc__ or "", libraries, build, apart))
+    main(Comparison(__doc__ or "", libraries, build, difference))

@@ -3,8 +3,8 @@
     python benchmarks/store.py --json
 
 `images_per_second_per_core`: 256 px scenes read in random order by one thread, picture and labels copied out of the mapped
-file, `cold` after the system was asked to forget the file, `warm` right after; the lower of the two. `memory`: what a process
-holds (the mapped file's own pages do not count) after opening a file of so many scenes and reading 500 of them.
+file, `cold` after the system was asked to drop the file from its cache, `warm` right after; the lower of the two. `memory`:
+what a process keeps (without the mapped file's own pages) after it opened a file of so many scenes and read some of them.
 """
 
 import argparse
@@ -15,16 +15,50 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
+from harness.options import parser
 
 from retouch.store import Scenes
 
-SIZE, COUNT = 256, 1500
-MEMORY_SIZE, MEMORY_COUNTS, READ = 32, (1_000, 50_000), 500
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured."""
+
+    size: int = 256  # px
+    count: int = 1500  # scenes for speed
+    memory_size: int = 32  # px
+    memory_counts: tuple[int, ...] = (1_000, 50_000)
+    reads: int = 500  # scenes read before memory is measured
+
+
+QUICK = Plan(size=64, count=20, memory_counts=(10, 20), reads=5)
+
+
+def main() -> None:
+    """Measure and print."""
+    options = parser(__doc__)
+    options.add_argument("--memory", type=Path, help=argparse.SUPPRESS)  # one file, in a process of its own
+    options.add_argument("--reads", type=int, default=Plan.reads, help=argparse.SUPPRESS)
+    values = options.parse_args()
+    if values.memory:
+        print(json.dumps(read_memory(values.memory, values.reads)))
+        return
+    plan = QUICK if values.quick else Plan()
+    with tempfile.TemporaryDirectory() as folder:
+        rates = speed(Path(folder), plan)
+        result = {
+            "images_per_second_per_core": min(rates["cold"], rates["warm"]),
+            **rates,
+            "size": plan.size,
+            "memory": memory(Path(folder), plan),
+        }
+    print(json.dumps(result, indent=2) if values.json else "\n".join(f"{key}: {value}" for key, value in result.items()))
 
 
 def scenes(count: int, size: int) -> Iterator[dict[str, Any]]:
@@ -37,81 +71,61 @@ def scenes(count: int, size: int) -> Iterator[dict[str, Any]]:
                "height": size, "width": size, "image": image, "labels": image[..., 0]}  # fmt: skip
 
 
+def speed(folder: Path, plan: Plan) -> dict[str, float]:
+    """Scenes a second: packing, then reading cold and warm."""
+    path, begin = folder / "scenes.arrow", time.perf_counter()
+    Scenes.write(path, scenes(plan.count, plan.size))
+    packing = plan.count / (time.perf_counter() - begin)
+    order = np.random.default_rng(1).permutation(plan.count)
+    drop_from_cache(path)
+    cold = read(path, order)
+    warm = max(read(path, order) for _ in range(3))
+    return {"packed_per_second": round(packing), "cold": round(cold), "warm": round(warm)}
+
+
 def read(path: Path, order: np.ndarray) -> float:
-    """Scenes a second of wall time, each one's picture and labels copied."""
-    store, begun = Scenes(path), time.perf_counter()
+    """Scenes a second of wall time, the picture and labels of each copied."""
+    store, begin = Scenes(path), time.perf_counter()
     for index in order:
         row = store[int(index)]
         row["image"].copy(), row["labels"].copy()
-    return len(order) / (time.perf_counter() - begun)
+    return len(order) / (time.perf_counter() - begin)
 
 
-def forget(path: Path) -> None:
+def drop_from_cache(path: Path) -> None:
     """Ask the system to drop the file from its cache; it may decline what is still mapped."""
     with path.open("rb") as file:
         os.fsync(file.fileno())
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def speed(folder: Path) -> dict[str, float]:
-    """Packing, then reading cold and warm."""
-    path, begun = folder / "scenes.arrow", time.perf_counter()
-    Scenes.write(path, scenes(COUNT, SIZE))
-    packing = COUNT / (time.perf_counter() - begun)
-    order = np.random.default_rng(1).permutation(COUNT)
-    forget(path)
-    cold = read(path, order)
-    warm = max(read(path, order) for _ in range(3))
-    return {"packed_per_second": round(packing), "cold": round(cold), "warm": round(warm)}
-
-
-def held(path: str) -> None:
-    """In a process of its own: anonymous memory in MiB and seconds for the metadata, after READ random scenes."""
-    store, begun = Scenes(path), time.perf_counter()
-    store.index(split="test")
-    metadata = time.perf_counter() - begun
-    for index in np.random.default_rng(2).integers(0, len(store), READ):
-        store[int(index)]["image"].copy()
-    memory = psutil.Process().memory_full_info()
-    print(json.dumps({"mib": round(memory.uss / 2**20 - _mapped(path), 1), "index_seconds": round(metadata, 3)}))
-
-
-def _mapped(path: str) -> float:
-    """MiB of the file's own pages that only this process has mapped."""
-    maps = [entry for entry in psutil.Process().memory_maps() if entry.path == str(Path(path).resolve())]
-    return sum(entry.private_clean + entry.private_dirty for entry in maps) / 2**20
-
-
-def memory(folder: Path) -> dict[str, dict[str, float]]:
-    """What is held with few and with many scenes in the file."""
-    found = {}
-    for count in MEMORY_COUNTS:
+def memory(folder: Path, plan: Plan) -> dict[str, dict[str, float]]:
+    """What a process keeps with few and with many scenes in the file."""
+    results = {}
+    for count in plan.memory_counts:
         path = folder / f"{count}.arrow"
-        Scenes.write(path, scenes(count, MEMORY_SIZE))
-        done = subprocess.run([sys.executable, __file__, "--held", str(path)], check=True, capture_output=True, text=True)
-        found[str(count)] = json.loads(done.stdout)
-    return found
+        Scenes.write(path, scenes(count, plan.memory_size))
+        command = [sys.executable, __file__, "--memory", str(path), "--reads", str(plan.reads)]
+        process = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+        results[str(count)] = json.loads(process.stdout)
+    return results
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", action="store_true", help="machine-readable")
-    parser.add_argument("--held", help=argparse.SUPPRESS)
-    chosen = parser.parse_args()
-    if chosen.held:
-        return held(chosen.held)
-    with tempfile.TemporaryDirectory() as folder:
-        measured = speed(Path(folder))
-        packed = measured.pop("packed_per_second")
-        result = {
-            "images_per_second_per_core": min(measured.values()),
-            **measured,
-            "packed_per_second": packed,
-            "size": SIZE,
-            "memory": memory(Path(folder)),
-        }
-    print(json.dumps(result, indent=2) if chosen.json else "\n".join(f"{key}: {value}" for key, value in result.items()))
+def read_memory(path: Path, reads: int) -> dict[str, float]:
+    """Anonymous memory in MiB after some random scenes, and the seconds for the metadata."""
+    store, begin = Scenes(path), time.perf_counter()
+    store.index(split="test")
+    metadata = time.perf_counter() - begin
+    for index in np.random.default_rng(2).integers(0, len(store), reads):
+        store[int(index)]["image"].copy()
+    process = psutil.Process().memory_full_info()
+    return {"mib": round(process.uss / 2**20 - mapped_memory(path), 1), "index_seconds": round(metadata, 3)}
+
+
+def mapped_memory(path: Path) -> float:
+    """MiB of the file's own pages that only this process has mapped."""
+    maps = [entry for entry in psutil.Process().memory_maps() if entry.path == str(path.resolve())]
+    return sum(entry.private_clean + entry.private_dirty for entry in maps) / 2**20
 
 
 if __name__ == "__main__":

@@ -2,96 +2,64 @@
 
     python benchmarks/training.py --json
 
-`ours` makes its network, optimizer and loss by the functions of `retouch train`, on a batch that is there already: perturbing
-is measured by synthesis.py. On cuda it adds bf16 autocast, as `train.precision: bf16-mixed` does, and torch.compile.
-`apart` is the relative difference of the two sides' first losses.
+`ours` builds its network, optimizer and loss by the functions of `retouch train`, and works on a batch that is there already:
+perturbing is measured by synthesis.py. On cuda it adds bf16 autocast, as `train.precision: bf16-mixed` does, and torch.compile.
+`difference` is the relative difference of the two sides' first losses.
 """
 
-from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
-from sides import Benchmark, Chosen, Work, batch, main
+from harness.comparison import Comparison, Options, Work, main, samples
+from harness.training_step import training_step
 
 from retouch import settings
-
-
-class Still:
-    """In place of a mixture of benchmarks and of Lightning's trainer: the same batch at every step."""
-
-    def __init__(self, made: Any) -> None:
-        self.made, self.global_rank = made, 0
-        self.optimizers: list[Any] = []
-
-    def make(self, loaded: Any, device: Any) -> Any:
-        """The batch."""
-        return self.made
+from retouch.settings.harmonization import HarmonizationSettings
 
 
 def libraries() -> None:
     import retouch.models.foreground_aware.idih
-    import retouch.training.fit
-    import retouch.training.module  # noqa: F401 - what takes memory by itself
+    import retouch.training.loop  # noqa: F401 - what takes memory by itself
 
 
-def build(side: str, name: str, chosen: Chosen) -> Work:
-    return {"ours": ours, "plain": plain}[side](name, chosen)
+def build(side: str, name: str, options: Options) -> Work:
+    return {"ours": ours, "plain": plain}[side](name, options)
 
 
-def apart(one: float, other: float) -> float:
+def difference(one: float, other: float) -> float:
     return abs(one - other) / abs(other)
 
 
-def recipe(name: str, chosen: Chosen) -> tuple[settings.Settings, settings.ModelSettings]:
-    """The sample's settings with a network of its paper's size, and without augmentation and averaging."""
-    whole = settings.load(Path("params/sample.yaml"))
-    whole = whole.model_copy(update={"train": whole.train.model_copy(update={"compile": chosen.compile})})
-    model = whole.models["idih"]
-    still = model.augment.model_copy(update={"flip": False, "crop": 1.0})
-    return whole, model.model_copy(update={"architecture": name, "options": {}, "augment": still, "ema": 0.0})
+def recipe(name: str, options: Options) -> tuple[settings.Settings, HarmonizationSettings]:
+    """The sample's settings with a network of its paper's size."""
+    sample = settings.load(Path("params/sample.yaml"))
+    sample = sample.model_copy(update={"train": sample.train.model_copy(update={"compile": options.compile})})
+    model = sample.models["idih"].model_copy(update={"architecture": name, "options": {"width": 8} if options.quick else {}})
+    assert isinstance(model, HarmonizationSettings)
+    return sample, model
 
 
-def ours(name: str, chosen: Chosen) -> Work:
-    import torch
-
-    from retouch.synthesis import SampleBatch
-    from retouch.training import fit
-
-    given = batch(chosen)
-    still: Any = Still(SampleBatch(given["composite"], given["real"], given["mask"], given["mask"][:, 0].int(), ()))
-    module: Any = fit._module(*recipe(name, chosen), still).to(chosen.device).train()
-    optimizer = module.configure_optimizers()
-    still.optimizers.append(optimizer)
-    module.trainer = still
-    half = torch.autocast("cuda", torch.bfloat16) if chosen.device == "cuda" else nullcontext()
-
-    def step() -> float:
-        optimizer.zero_grad()
-        with half:
-            loss = module.training_step({"loaded": {0: None}, "step": 0}, 0)
-        loss.backward()
-        optimizer.step()
-        return float(loss.detach())
-
-    return step
+def ours(name: str, options: Options) -> Work:
+    sample, model = recipe(name, options)
+    return training_step(sample, model, samples(options.size, options.batch, options.device), options.device)
 
 
-def plain(name: str, chosen: Chosen) -> Work:
+def plain(name: str, options: Options) -> Work:
     import torch
 
     from retouch.models import create
     from retouch.synthesis.recipe import sample_seed
-    from retouch.tasks.losses import objective
+    from retouch.tasks.harmonization.learning.losses import foreground_mse
 
-    whole, model = recipe(name, chosen)
-    torch.manual_seed(sample_seed(whole.seed, "initial weights", 0))
-    network = create(name).to(chosen.device).train()
+    sample, model = recipe(name, options)
+    torch.manual_seed(sample_seed(sample.seed, "initial weights", 0))
+    network = create(name, **model.options).to(options.device).train()
     optimizer = torch.optim.Adam(network.parameters(), lr=model.learning_rate, betas=model.betas)
-    given = batch(chosen)
+    batch = samples(options.size, options.batch, options.device)
 
     def step() -> float:
         optimizer.zero_grad()
-        loss = objective(model.loss, network(given), given["real"], given["mask"])
+        image = network({"composite": batch.input, "mask": batch.mask}).image
+        loss = foreground_mse(image, batch.target, batch.mask, model.loss.min_area)
         loss.backward()
         optimizer.step()
         return float(loss.detach())
@@ -100,4 +68,4 @@ def plain(name: str, chosen: Chosen) -> Work:
 
 
 if __name__ == "__main__":
-    main(Benchmark(__doc__ or "", libraries, build, apart))
+    main(Comparison(__doc__ or "", libraries, build, difference))

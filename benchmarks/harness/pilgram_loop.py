@@ -14,28 +14,29 @@ from PIL import Image
 from retouch.settings import PerturbSettings
 from retouch.synthesis.compose import MIN_AREA
 from retouch.synthesis.degradations import motion_kernel
-from retouch.synthesis.recipe import Degradation, Edit, Recipe, draw, sample_seed
+from retouch.synthesis.filter_recipe import Degradation, FilterRecipe, RegionEdit, draw_recipe
+from retouch.synthesis.recipe import sample_seed
 
-Tensors = tuple[torch.Tensor, torch.Tensor, torch.Tensor, Recipe]
+Sample = tuple[torch.Tensor, torch.Tensor, torch.Tensor, FilterRecipe]
 
 
-def perturb(photograph: Image.Image, labels: np.ndarray, name: str, epoch: int, seed: int, rules: PerturbSettings) -> Tensors:
-    """A photograph and its H×W label map → composite and real 3×H×W, mask 1×H×W in [0, 1], and the recipe."""
+def perturb(photograph: Image.Image, labels: np.ndarray, name: str, epoch: int, seed: int, rules: PerturbSettings) -> Sample:
+    """A photograph and its H×W label map → input and target 3×H×W, mask 1×H×W in [0, 1], and the recipe."""
     classes, areas = np.unique(labels, return_counts=True)
     present = [int(label) for label, area in zip(classes, areas, strict=True) if label and area >= MIN_AREA * labels.size]
-    recipe = draw(present, sample_seed(seed, name, epoch), rules)
+    recipe = draw_recipe(present, sample_seed(seed, name, epoch), rules)
     image = np.asarray(photograph)
-    real = degrade(image, recipe.degradation, recipe.seed) if recipe.degradation else image
-    composite, mask = real.copy(), np.zeros(labels.shape, bool)
+    target = degrade(image, recipe.degradation, recipe.seed) if recipe.degradation else image
+    composite, mask = target.copy(), np.zeros(labels.shape, bool)
     for edit in recipe.edits:
         region = labels == edit.region
-        composite[region] = filtered(photograph, edit)[region]
+        composite[region] = apply_filters(photograph, edit)[region]
         mask |= region
-    return to_tensor(composite), to_tensor(real), torch.from_numpy(mask)[None].float(), recipe
+    return to_tensor(composite), to_tensor(target), torch.from_numpy(mask)[None].float(), recipe
 
 
-def filtered(photograph: Image.Image, edit: Edit) -> np.ndarray:
-    """The whole picture with one region's filters."""
+def apply_filters(photograph: Image.Image, edit: RegionEdit) -> np.ndarray:
+    """The whole picture with the filters of one region."""
     picture = getattr(pilgram, "_1977" if edit.filter == "1977" else edit.filter)(photograph)
     if edit.css == "lab":
         lab = cv2.cvtColor(np.asarray(picture, np.float32) / 255, cv2.COLOR_RGB2Lab) * np.array(edit.amounts, np.float32)
@@ -50,8 +51,8 @@ def degrade(image: np.ndarray, degradation: Degradation, seed: int) -> np.ndarra
     """Noise, blur or JPEG on H×W×3 uint8."""
     kind, amount = degradation.kind, degradation.amount
     if kind == "jpeg":
-        coded = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, round(amount)])[1]
-        return cv2.cvtColor(np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR)), cv2.COLOR_BGR2RGB)
+        data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, round(amount)])[1]
+        return cv2.cvtColor(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR)), cv2.COLOR_BGR2RGB)
     if kind == "motion":
         return cv2.filter2D(image, -1, motion_kernel(amount), borderType=cv2.BORDER_REFLECT_101)
     if kind == "blur":

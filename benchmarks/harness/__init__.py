@@ -1,0 +1,1 @@
+"""What several benchmarks share. The scripts themselves stand in the folder above."""
