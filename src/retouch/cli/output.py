@@ -1,6 +1,7 @@
 """What commands print: lines, tables and JSON. Words of the user (names, paths) are never read as markup."""
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
@@ -9,6 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+FILE_WIDTH = 160
+"""Characters of a line where the output is no terminal."""
 AsJson = Annotated[bool, typer.Option("--json", help="Machine-readable.")]
 
 
@@ -27,4 +30,4 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     grid = Table(*headings, box=None, header_style="bold")
     for row in rows:
         grid.add_row(*(Text(cell) for cell in row))
-    Console().print(grid)
+    Console(width=None if sys.stdout.isatty() else FILE_WIDTH).print(grid)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from retouch.models.catalogue import Variant
 
 PANEL = "Models"
-COMMIT_CHARACTERS = 8
+SHORT_HASH = 7
 commands = typer.Typer()
 
 
@@ -48,9 +48,8 @@ def status(json: AsJson = False) -> None:
     rows = [
         row
         for name, versions in state["models"].items()
-        for alias in ("champion", "challenger")
-        if versions.get(alias)
-        for row in _version_rows(name, alias, versions[alias])
+        for alias, version in _aliased_versions(versions)
+        for row in _version_rows(name, alias, version)
     ]
     output.table(("model", "task", "inputs", "alias", "version", "ratio", "git", "data", "promoted"), rows)
     for name, versions in state["models"].items():
@@ -74,6 +73,15 @@ def _costs(variant: "Variant") -> tuple[str, str]:
     return (f"{variant.parameters / 1e6:.2f}", f"{variant.gmac:.2f}") if variant.parameters else ("–", "–")
 
 
+def _aliased_versions(versions: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """The champion, and the challenger where it is another version."""
+    champion, challenger = versions.get("champion"), versions.get("challenger")
+    rows = [("champion", champion)] if champion else []
+    if challenger and (champion is None or challenger["version"] != champion["version"]):
+        rows.append(("challenger", challenger))
+    return rows
+
+
 def _version_rows(name: str, alias: str, version: dict[str, Any]) -> list[tuple[str, ...]]:
     """One row; of a product, one for each model that it holds."""
     sources = version.get("sources") or {version.get("variant"): version}
@@ -85,8 +93,8 @@ def _version_rows(name: str, alias: str, version: dict[str, Any]) -> list[tuple[
             alias,
             str(version["version"]),
             _ratio(source.get("ratio")),
-            (source.get("git_commit") or "–")[:COMMIT_CHARACTERS],
-            (source.get("data_md5") or "–")[:COMMIT_CHARACTERS],
+            (source.get("git_commit") or "–")[:SHORT_HASH],
+            (source.get("data_md5") or "–")[:SHORT_HASH],
             (version.get("promoted_at") or "–")[:16].replace("T", " "),
         )
         for variant, source in sources.items()
