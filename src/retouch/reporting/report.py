@@ -4,12 +4,12 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jinja2 import Environment, PackageLoader
-from markupsafe import Markup, escape
 
 from retouch import tasks
 from retouch.evaluation.bins import bin_names
@@ -56,7 +56,7 @@ def report(
             (partial / figure.name).write_bytes(encode(figure.picture))
     page = _template().render(
         benchmarks=benchmark_tables(models, baselines),
-        differences=papers.DIFFERENCES,
+        differences=papers.DIFFERENCES if harmonizers else "",
         papers={title: list(files.values()) for title, files in sheets.items()},
         figures=[(figure.caption, inline(figure.picture)) for figure in paper_figures],
         tasks=[tasks.get(name) for name in results.by_task(models)],
@@ -83,9 +83,9 @@ def _template() -> Any:
     return environment.get_template("report.html.j2")
 
 
-def _code(text: str) -> Markup:
-    """Text with its `code` marked up."""
-    return Markup(re.sub("`([^`]*)`", r"<code>\1</code>", str(escape(text))))
+def _code(text: str) -> str:
+    """Text as HTML, with its `code` marked up."""
+    return re.sub("`([^`]*)`", r"<code>\1</code>", escape(text))
 
 
 def _training_scenes(settings: Settings, scenes: Scenes) -> dict[str, int]:
