@@ -217,7 +217,7 @@ def test_errors_say_what_is_wrong_and_leave_nothing(arguments, message, place):
 
 
 def test_the_example_of_the_page_runs(place):
-    root = Path(cli.__file__).parents[2]
+    root = Path(cli.__file__).parents[3]
     code = re.findall(r"```python\n(.*?)```", (root / "docs/retoucher.md").read_text(), re.DOTALL)
     assert code
     Path("artifacts/sgmmh-om").mkdir(parents=True)
