@@ -75,7 +75,7 @@ def _imagenet(name: str) -> State:
 def _read(path: Path, sha256: str | None) -> State:
     if not path.is_file():
         known = path.stem in weights.CATALOGUE and path.parent == weights.FOLDER
-        remedy = f"run `retouch weights {path.stem}`" if known else "mend models.*.initial.weights"
+        remedy = f"run `retouch weights {path.stem}`" if known else "fix models.*.initial.weights"
         raise WeightsError(f"{path} is missing: {remedy}")
     actual = sha256_file(path)
     if sha256 is not None and actual != sha256:
@@ -116,7 +116,7 @@ def _fill(module: nn.Module, state: State, what: str, origin: str) -> None:
         if key in state and state[key].shape != value.shape
     ]
     if other:
-        raise WeightsError(f"{origin} does not fit {what}: {_some(other)}; mend models.*.options or initial")
+        raise WeightsError(f"{origin} does not fit {what}: {_some(other)}; fix models.*.options or initial")
     module.load_state_dict({key: state.get(key, value) for key, value in present.items()})
 
 
