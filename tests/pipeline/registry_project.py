@@ -74,13 +74,18 @@ def freeze(seed: int, benchmarks: Sequence[str] = BENCHMARKS) -> None:
 
 def train(name: str, seed: int, error: float, benchmarks: Sequence[str] = BENCHMARKS) -> Path:
     """Leave what training and evaluation leave: an untrained network, and errors that are `error` × the composite's."""
-    torch.manual_seed(seed)
-    model = Path("artifacts") / name / "model.safetensors"
-    metadata = {"name": name, "size": str(SIZE), "digest": f"{name}-{seed}", "steps": "2", "seed": "7"}
-    network_files.save(model, create(name, **OPTIONS[name]), name, OPTIONS[name], metadata)
+    model = save_network(name, seed, Path("artifacts") / name / "model.safetensors")
     model.with_name("curves.csv").write_text("step,loss,ratio\n1,0.5,\n2,0.4,0.9\n")
     measure(name, error, seed, benchmarks)
     return model
+
+
+def save_network(name: str, seed: int, path: Path) -> Path:
+    """Write an untrained network."""
+    torch.manual_seed(seed)
+    metadata = {"name": name, "size": str(SIZE), "digest": f"{name}-{seed}", "steps": "2", "seed": "7"}
+    network_files.save(path, create(name, **OPTIONS[name]), name, OPTIONS[name], metadata)
+    return path
 
 
 def measure(name: str, error: float, seed: int = 0, benchmarks: Sequence[str] = BENCHMARKS) -> None:
