@@ -42,6 +42,13 @@ def test_a_flip_mirrors_about_half_of_the_pictures_and_only_that():
     torch.testing.assert_close(made.regions[i], given.regions[i].flip(-1))
 
 
+def test_the_direction_of_a_shift_moves_with_its_region():
+    samples = batch()
+    moved = augment(replace(samples, direction=samples.regions), settings(flip=True, crop=0.5), 1)
+    assert torch.equal(moved.direction, moved.regions)
+    assert not torch.equal(moved.direction, samples.regions)
+
+
 @pytest.mark.parametrize("share", [0.5, 0.9])
 def test_crops_keep_their_share_and_move_all_layers_together(share):
     count, ramp = 40, torch.linspace(0, 1, SIZE)

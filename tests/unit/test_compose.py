@@ -12,11 +12,12 @@ from PIL import Image
 
 from retouch.settings import PerturbSettings
 from retouch.synthesis import pixels
-from retouch.synthesis.compose import classes_present, compose, render
+from retouch.synthesis.compose import MIN_AREA, classes_present, compose, render
 from retouch.synthesis.filter_recipe import Degradation, FilterRecipe, RegionEdit, draw_recipe
 from retouch.synthesis.instagram import PAPER
 from retouch.synthesis.recipe import sample_seed
 
+compose_module = sys.modules[render.__module__]
 RULES = PerturbSettings(
     region_share=0.2,
     css_probability=0.5,
@@ -134,7 +135,7 @@ def test_tensors_give_what_arrays_give(batch, feather, monkeypatch):
     images, labels, ids = batch
     asked = rules(css_probability=1.0, feather=feather)
     arrays = [compose(images, labels, ids, epoch, 7, asked) for epoch in range(4)]
-    for module in (sys.modules[render.__module__], pixels):
+    for module in (compose_module, pixels):
         monkeypatch.setattr(module, "on_cpu", lambda tensor: False)
     for epoch, expected in enumerate(arrays):
         tensors = compose(images, labels, ids, epoch, 7, asked)
@@ -166,6 +167,30 @@ def test_without_a_usable_class_nothing_happens(batch):
     assert torch.equal(made.target, images)
     assert not made.mask.any()
     assert [recipe.edits for recipe in made.recipes] == [()] * 6
+
+
+@given(st.lists(st.integers(0, 6), min_size=1, max_size=5))
+def test_classes_are_counted_from_a_thousandth_of_the_picture_on(areas):
+    labels = torch.zeros(40, 50, dtype=torch.uint8)  # 2,000 px: two are enough
+    pixels = iter(np.random.default_rng(0).permutation(2000).tolist())
+    for number, area in enumerate(areas, 1):
+        for _ in range(area):
+            labels.view(-1)[next(pixels)] = number
+    expected = [number for number, area in enumerate(areas, 1) if area >= 2]
+    assert MIN_AREA == 0.001
+    assert classes_present(labels[None]) == [expected]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compose_module, "on_cpu", lambda tensor: False)
+        assert classes_present(labels[None]) == [expected]
+
+
+def test_more_regions_than_a_byte_counts_are_numbered(batch):
+    images = batch[0][:1]
+    labels = torch.arange(48 * 40).view(1, 48, 40) // 6
+    recipe = FilterRecipe(0, tuple(RegionEdit(number, "moon") for number in range(1, 301)))
+    samples = render(images, labels, [recipe])
+    assert samples.regions.max() == 300
+    assert torch.equal(samples.regions, torch.where(labels <= 300, labels, 0))
 
 
 @given(st.lists(st.integers(1, 150), min_size=1, max_size=40, unique=True), st.integers(0, 2**63 - 1))
@@ -227,6 +252,7 @@ def test_soft_edges_fade_each_region_in_and_change_nothing_outside(batch):
     assert torch.equal(soft.input[(soft.mask == 0).expand_as(images)], images[(soft.mask == 0).expand_as(images)])
     assert (soft.mask <= hard.mask).all()
     assert ((soft.mask > 0) & (soft.mask < 1)).float().mean() > 0.05
+    assert soft.mask[soft.mask > 0].min() < 0.2
     expected = torch.lerp(images, hard.input, soft.mask)
     torch.testing.assert_close(soft.input, expected, atol=1e-6, rtol=0)
     again = render(images, labels, [FilterRecipe.from_json(recipe.to_json()) for recipe in soft.recipes])

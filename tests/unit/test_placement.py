@@ -4,12 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from retouch.parsing.fill import fill, fill_labels, hole
 from retouch.settings import PlacementSettings, load
 from retouch.store import Placements, Scenes
 from retouch.synthesis.benchmarks.placement import PlacementBenchmark
-from retouch.synthesis.placement import Place, bounding_box, place_person, spatial_score
+from retouch.synthesis.placement import Box, Place, bounding_box, draw_place, place_person, spatial_score
 
 SIZE = 64
 PERTURB = load(Path("params/sample.yaml")).synthesize.perturb
@@ -87,7 +89,69 @@ def test_a_misplaced_person_is_whole_and_of_the_drawn_size(benchmark):
         assert abs(box.width - 10 * place.scale) <= 1
 
 
-def test_put_leaves_nothing_of_the_background():
+@st.composite
+def boxes(draw, side: int = 40) -> Box:
+    """Rectangles inside a square."""
+    width, height = draw(st.integers(1, side)), draw(st.integers(1, side))
+    return Box(draw(st.integers(0, side - width)), draw(st.integers(0, side - height)), width, height)
+
+
+@given(box=boxes(), scales=st.tuples(st.floats(0.2, 1), st.floats(1, 4)), seed=st.integers(0, 2**32))
+def test_a_drawn_place_shows_the_person_whole_and_is_scored_by_its_distance_and_scale(box, scales, seed):
+    place, score = draw_place(box, (40, 40), scales, np.random.default_rng(seed))
+    height, width = max(1, int(box.height * place.scale)), max(1, int(box.width * place.scale))
+    assert 0 <= place.left <= 40 - width
+    assert 0 <= place.top <= 40 - height
+    assert place.scale <= scales[1] + 1e-4
+    assert place.scale >= min(scales[0], 40 / box.height, 40 / box.width) - 1e-4
+    own = np.array([box.left + box.width / 2, box.top + box.height / 2])
+    centres = np.array([[x + width / 2, y + height / 2] for x in range(41 - width) for y in range(41 - height)])
+    distance = np.hypot(*(np.array([place.left + width / 2, place.top + height / 2]) - own))
+    farthest = np.hypot(*(centres - own).T).max()
+    assert score == pytest.approx(spatial_score(distance, farthest, place.scale), abs=1e-6)
+
+
+def test_places_and_scales_are_drawn_over_their_whole_range():
+    rng = np.random.default_rng(0)
+    places = [draw_place(Box(10, 10, 10, 10), (60, 60), (0.5, 2.0), rng)[0] for _ in range(2000)]
+    scales = np.log2([place.scale for place in places])  # evenly on a logarithmic scale
+    assert (scales.min(), scales.mean(), scales.max()) == (
+        pytest.approx(-1, abs=0.02),
+        pytest.approx(0, abs=0.05),
+        pytest.approx(1, abs=0.02),
+    )
+    assert {place.left for place in places} >= set(range(40))
+    assert {place.top for place in places} >= set(range(40))
+
+
+@pytest.mark.parametrize(("share", "used"), [(0.009, False), (0.011, True), (0.49, True), (0.51, False)])
+def test_people_are_used_from_the_least_to_the_largest_area(share, used, tmp_path):
+    matte = np.zeros(SIZE * SIZE, np.uint8)
+    matte[: round(share * SIZE * SIZE)] = 255
+    Scenes.write(tmp_path / "scenes.arrow", [person(0) | {"matte": matte.reshape(SIZE, SIZE)}])
+    benchmark = PlacementBenchmark("art", RULES, PERTURB, Scenes(tmp_path / "scenes.arrow"), "test", seed=7)
+    assert len(benchmark.entries) == used
+
+
+def test_content_negatives_are_of_other_photographs_where_they_stood(tmp_path):
+    rows = [person(0), person(1) | {"photo": "sample/0"}, person(2), person(3), person(4) | {"source": "elsewhere"}]
+    Scenes.write(tmp_path / "scenes.arrow", rows)
+    benchmark = PlacementBenchmark("art", RULES, PERTURB, Scenes(tmp_path / "scenes.arrow"), "test", seed=7)
+    seen = set()
+    for epoch in range(20):
+        for entry in benchmark.entries:
+            for case, index in benchmark.draw(entry, epoch)[1:3]:
+                box = bounding_box(rows[index]["matte"])
+                assert (case.kind, case.foreground) == ("content", rows[index]["id"])
+                assert case.place == Place(box.left, box.top, 1.0)
+                assert rows[index]["photo"] != entry.photo
+                seen.add((entry.id, case.foreground))
+    assert {name for own, name in seen if own == "art/sample/0"} == {"sample/2", "sample/3"}
+    draws = [benchmark.draw(benchmark.entries[0], epoch) for epoch in (0, 0, 1)]
+    assert draws[0] == draws[1] != draws[2]
+
+
+def test_a_person_brings_nothing_of_its_background():
     colours, alpha = place_person(person(3), Place(0, 0, 1.5))
     assert not colours[alpha == 0].any()
     assert alpha[:36, :15].all()

@@ -42,7 +42,7 @@ def compose(images: Tensor, labels: Tensor, ids: Sequence[str], epoch: int, seed
 
 def classes_present(labels: Tensor) -> list[list[int]]:
     """The classes above 0 that cover at least MIN_AREA of each of N×H×W label maps."""
-    minimum = max(1, MIN_AREA * labels[0].numel())
+    minimum = MIN_AREA * labels[0].numel()
     return [(np.flatnonzero(areas[1:] >= minimum) + 1).tolist() for areas in _areas(labels)]
 
 

@@ -33,17 +33,18 @@ class BufferPool:
         self._blocks: list[tuple[np.ndarray, weakref.ref[np.ndarray]]] = []  # memory, and the view that its user holds
         self._lock = threading.Lock()
 
-    def take(self, size: int) -> np.ndarray:
-        """`size` bytes, uint8, not filled; they are free again once the array and all views of it are gone."""
+    def take(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+        """A tensor on the CPU, not filled; its memory is free again once the tensor and all views of it are gone."""
+        size = math.prod(shape) * dtype.itemsize
         with self._lock:
             free = (index for index, (block, user) in enumerate(self._blocks) if block.nbytes == size and user() is None)
             index = next(free, None)
             block = np.empty(size, np.uint8) if index is None else self._blocks.pop(index)[0]
-            view = block[:]
+            view = block[:]  # the tensor's storage holds this object, so it lives as long as the storage
             self._blocks.append((block, weakref.ref(view)))
             while len(self._blocks) > self.max_blocks or sum(block.nbytes for block, _ in self._blocks) > self.max_size:
                 del self._blocks[0]
-        return view
+        return torch.from_numpy(view).view(dtype).view(shape)
 
 
 _POOL = BufferPool()
@@ -59,8 +60,7 @@ def allocate(shape: tuple[int, ...], like: Tensor, dtype: torch.dtype = torch.fl
     """A tensor of `shape` on `like`'s device, not filled; on a CPU from this process's pool of memory."""
     if not on_cpu(like):
         return torch.empty(shape, dtype=dtype, device=like.device)
-    memory = _POOL.take(math.prod(shape) * dtype.itemsize)
-    return torch.from_numpy(memory).view(dtype).view(shape)
+    return _POOL.take(shape, dtype)
 
 
 def planes(images: Tensor) -> Any:

@@ -35,8 +35,8 @@ def augment_for(batch: SampleBatch, settings: HarmonizationSettings, model: Mode
 def augment(batch: SampleBatch, settings: AugmentationSettings, seed: int, share: Share = WHOLE) -> SampleBatch:
     """Crop each composite to a random box, stretch it back to its size, mirror every other one, and warp label maps.
 
-    Input, target and mask move together, bilinear: masks become soft at their edges, as in the authors' code; `regions` and
-    `labels` follow by the nearest pixel. A crop without foreground is drawn again, but for a share `keep_empty`.
+    Input, target and mask move together, bilinear: masks become soft at their edges, as in the authors' code; `regions`,
+    `direction` and `labels` follow by the nearest pixel. A crop without foreground is drawn again, but for a share `keep_empty`.
     """
     count, height, width = len(batch), *batch.input.shape[-2:]
     generator = torch.Generator().manual_seed(seed)
@@ -49,7 +49,8 @@ def augment(batch: SampleBatch, settings: AugmentationSettings, seed: int, share
     if bool((scale != 1).any()):
         planes = torch.cat([batch.input, batch.target, batch.mask], dim=1)
         image, target, mask = _sample(planes, grid, "bilinear").split([3, 3, 1], dim=1)
-        batch = replace(batch, input=image, target=target, mask=mask, regions=_nearest(batch.regions, grid))
+        direction = None if batch.direction is None else _nearest(batch.direction, grid)
+        batch = replace(batch, input=image, target=target, mask=mask, regions=_nearest(batch.regions, grid), direction=direction)
     elif not settings.label_jitter:
         return batch
     if batch.labels is None:
