@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from retouch.models.layers.patch_discriminator import PatchDiscriminator
-from retouch.tasks.adversarial import adversarial, relativistic
+from retouch.tasks.harmonization.learning.adversarial import adversarial, relativistic
 
 
 def test_equation_5_in_its_own_words():
