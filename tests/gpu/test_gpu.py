@@ -1,44 +1,75 @@
-"""What must be the same, to rounding, on a GPU. Skipped without one."""
+"""What must be the same, to rounding, on a GPU. Without one, a network of each family runs these tests on the CPU alone.
+
+So a test that no longer fits the code fails without a GPU too.
+"""
 
 import pytest
 import torch
+from small_networks import ALL, REPRESENTATIVES, batch, small
 
-from retouch.models import create, names
+from retouch.models.layers.patch_discriminator import PatchDiscriminator
 from retouch.settings.presets import use
-from retouch.synthesis import compose
+from retouch.synthesis.compose import compose
 
-pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")]
-
-
-@pytest.fixture
-def scenes() -> tuple[torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(0)
-    return torch.rand(6, 3, 64, 64, generator=generator), torch.randint(0, 6, (6, 64, 64), generator=generator)
+CUDA = pytest.param("cuda", marks=[pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")])
+DEVICES = ["cpu", CUDA]
 
 
-def test_perturbation_on_the_device_is_that_of_the_cpu(scenes, tmp_path):
+@pytest.mark.parametrize("device", DEVICES)
+def test_perturbation_on_the_device_is_that_of_the_cpu(device, tmp_path):
     rules = use("sample", target=tmp_path / "params.yaml").synthesize.perturb
     ids = [str(i) for i in range(6)]
-    images, labels = scenes
-    here = compose(images, labels, ids, 1, 7, rules)
-    there = compose(images.cuda(), labels.cuda(), ids, 1, 7, rules)
-    assert there.input.device.type == "cuda"
-    assert here.recipes == there.recipes
-    torch.testing.assert_close(there.input.cpu(), here.input, atol=1.01 / 255, rtol=0)
-    torch.testing.assert_close(there.mask.cpu(), here.mask)
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand(6, 3, 64, 64, generator=generator)
+    labels = torch.randint(0, 6, (6, 64, 64), generator=generator)
+    expected = compose(images, labels, ids, 1, 7, rules)
+    samples = compose(images.to(device), labels.to(device), ids, 1, 7, rules)
+    assert samples.input.device.type == device
+    assert samples.recipes == expected.recipes
+    torch.testing.assert_close(samples.input.cpu(), expected.input, atol=1.01 / 255, rtol=0)
+    torch.testing.assert_close(samples.mask.cpu(), expected.mask)
 
 
-@pytest.mark.parametrize("name", names(trainable=True))
-def test_networks_give_the_same_and_learn_in_bfloat16(name, scenes):
-    torch.manual_seed(0)
-    model = create(name, depth=5, width=8).eval()
-    batch = {"composite": scenes[0], "mask": (scenes[1][:, None] == 1).float()}
-    on_device = {key: value.cuda() for key, value in batch.items()}
+def networks_on_devices() -> list:
+    return [pytest.param(name, "cpu") for name in sorted(REPRESENTATIVES)] + [
+        pytest.param(name, *CUDA.values, marks=CUDA.marks) for name in ALL
+    ]
+
+
+@pytest.mark.parametrize(("name", "device"), networks_on_devices())
+def test_networks_give_the_same_and_learn_in_bfloat16(name, device):
+    model = small(name).eval()
+    inputs = batch(64, 64)
+    on_device = {key: value.to(device) for key, value in inputs.items()}
     with torch.no_grad():
-        expected = model(batch).image
-        torch.testing.assert_close(model.cuda()(on_device).image.cpu(), expected, atol=2e-3, rtol=0)
+        expected = model(inputs).image
+        torch.testing.assert_close(model.to(device)(on_device).image.cpu(), expected, atol=2e-3, rtol=0)
     model.train()
-    with torch.autocast("cuda", torch.bfloat16):
-        loss = (model(on_device).image - 0.5).square().mean()
+    with torch.autocast(device, torch.bfloat16):
+        prediction = model(on_device)
+        loss = (prediction.image - 0.5).square().mean()
     loss.backward()
+    assert torch.isfinite(loss)
     assert all(torch.isfinite(parameter.grad).all() for parameter in model.parameters() if parameter.grad is not None)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_predictions_answer_on_the_device(device):
+    for name in ALL:
+        model = small(name).eval().to(device)
+        with torch.no_grad():
+            prediction = model({key: value.to(device) for key, value in batch(64, 64).items()})
+        change = prediction.change_map()
+        assert (change is None) is (model.needs_mask and prediction.operator_masks is None)
+        assert change is None or change.values.device.type == device
+        layers = prediction.layers()
+        assert layers is None or len(layers.names) > 0
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_the_discriminator_judges_in_bfloat16(device):
+    discriminator = PatchDiscriminator(width=8).to(device)
+    with torch.autocast(device, torch.bfloat16):
+        scores = discriminator(torch.rand(2, 3, 64, 64, device=device))
+    scores.float().mean().backward()
+    assert all(torch.isfinite(parameter.grad).all() for parameter in discriminator.parameters())

@@ -54,7 +54,6 @@ def test_every_variant_is_listed_with_its_paper_and_task():
         assert variant["paper"] is None or (PAPERS / f"{variant['paper']}.md").is_file()
         assert (variant["parameters"] > 0) is (variant["gmac"] > 0) is ARCHITECTURES[name].trainable
 
-
     needs_mask = {name for name, variant in variants.items() if variant["needs_mask"]}
     assert {"idih", "ht-om", "region", "poisson"} < needs_mask
     assert not needs_mask & {"sgmmh-om", "sgmmh-rgb", "two-stage", "region-free"}

@@ -5,33 +5,15 @@ import copy
 import onnxruntime
 import pytest
 import torch
+from small_networks import ALL, NETWORKS, SMALL, SMALLEST, batch, batch_for, small
 
 from retouch.errors import SettingsError, WeightsError
 from retouch.inference.network_files import load, save
-from retouch.models import ARCHITECTURES, create, names
-from retouch.models.foreground_aware import PAPER
+from retouch.models import create
 from retouch.models.harmonization import Harmonizer
 
-SMALL = {"depth": 3, "width": 8}
-SMALLEST = dict.fromkeys(names(trainable=True), SMALL) | {
-    "idih-deeplab-r34": {"depth": 5, "width": 8},
-    "region": {"boundary_patches": 24, "interior_patches": 8, "width": 16},
-    "region-free": {"boundary_patches": 8, "interior_patches": 4, "width": 16, "count": 9, "heads": 2},
-    "ht-rgb": {"depth": 2, "width": 64},  # a token holds the 48 values of its patch
-}
-"""Every network as small as it can be; backbones have one size."""
-DUPLICATES = {  # of others, with more blocks or channels, other operators or with a mask besides
-    *("idih-hrnet18", "idih-hrnet32", "s2am-hrnet18", "sgmmh-om-add", "ht-om", "ht-om-hls", "ht-om-hls-add"),
-}
-NETWORKS = [name for name in SMALLEST if name not in DUPLICATES]
 
-
-def small(name: str) -> Harmonizer:
-    torch.manual_seed(0)
-    return create(name, **SMALLEST[name])
-
-
-def settled(name: str) -> Harmonizer:
+def after_training(name: str) -> Harmonizer:
     """As after a training: batch statistics of its pictures, colours in range. Rounding then weighs what it usually does."""
     model = small(name)
     for module in model.modules():
@@ -44,30 +26,17 @@ def settled(name: str) -> Harmonizer:
     return model.eval()
 
 
-def batch(height: int = 32, width: int = 32, count: int = 2, seed: int = 0) -> dict[str, torch.Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    composite = torch.rand(count, 3, height, width, generator=generator)
-    mask = torch.zeros(count, 1, height, width)
-    mask[..., height // 4 : height // 2, width // 4 :] = 1
-    return {"composite": composite, "mask": mask, "labels": 1 + mask[:, 0].long()}
-
-
-def suited(name: str, seed: int = 0) -> dict[str, torch.Tensor]:
-    side = 64 if "-" in name and ARCHITECTURES[name].paper == PAPER else 32  # what backbones take
-    return batch(side, side, seed=seed)
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.parametrize("size", [(61, 83), (7, 5), (64, 32)])
-def test_any_size_comes_back_in_its_size_and_range(name, size):
+@pytest.mark.parametrize("name", ALL)
+def test_any_size_comes_back_in_its_size_and_range(name):
     model = small(name).eval()
-    given = batch(*size)
-    with torch.no_grad():
-        result = model(given)
-    assert result.image.shape == given["composite"].shape
-    assert torch.isfinite(result.image).all()
-    assert result.image.min() >= 0
-    assert result.image.max() <= 1
+    for size in [(61, 83), (7, 5), (64, 32)]:
+        inputs = batch(*size)
+        with torch.no_grad():
+            image = model(inputs).image
+        assert image.shape == inputs["composite"].shape
+        assert torch.isfinite(image).all()
+        assert image.min() >= 0
+        assert image.max() <= 1
 
 
 @pytest.mark.parametrize(("name", "options"), [("idih", {"depth": 8}), ("idih-lite0", {"depth": 8, "downsize": 2})])
@@ -78,14 +47,14 @@ def test_it_works_at_512_px(name, options):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_it_learns_one_batch_by_heart(name):
+def test_it_overfits_one_batch(name):
     model = small(name)
-    given = suited(name, seed=1)
-    real = (given["composite"] * 0.6 + 0.1).lerp(given["composite"], 1 - given["mask"])
+    inputs = batch_for(name, seed=1)
+    target = (inputs["composite"] * 0.6 + 0.1).lerp(inputs["composite"], 1 - inputs["mask"])
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     losses: list[float] = []
     while len(losses) < 150 and (not losses or losses[-1] > 0.4 * losses[0]):
-        loss = (model(given).image - real).square().mean()
+        loss = (model(inputs).image - target).square().mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -99,12 +68,12 @@ def test_every_parameter_is_reached_by_a_finite_gradient(name):
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
     for _ in range(2):  # the layers before one that starts at zero are reached from the second step on
         optimizer.zero_grad()
-        given = suited(name)
-        given["composite"][:, :, :4] = 0  # black, where Lab's curve is steep
-        result = model(given)
+        inputs = batch_for(name)
+        inputs["composite"][:, :, :4] = 0  # black, where Lab's curve is steep
+        result = model(inputs)
         loss = (result.image - 0.3).square().mean()
         if result.mask is not None:
-            loss = loss + (result.mask - given["mask"]).square().mean()
+            loss = loss + (result.mask - inputs["mask"]).square().mean()
         loss.backward()
         optimizer.step()
     for parameter_name, parameter in model.named_parameters():
@@ -116,15 +85,15 @@ def test_every_parameter_is_reached_by_a_finite_gradient(name):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_it_reloads_equal_and_saves_equal_bytes(name, tmp_path):
     model, options = small(name).train(), SMALLEST[name]
-    model(suited(name))  # moves the batch statistics
+    model(batch_for(name))  # moves the batch statistics
     metadata = {"name": "m", "size": "32", "digest": "d"}
     save(tmp_path / "a.safetensors", model, name, options, metadata)
     loaded = load(tmp_path / "a.safetensors")
     assert (loaded.architecture, loaded.options, loaded.size) == (name, options, 32)
     with torch.no_grad():
-        expected = model.eval()(suited(name)).image
-        torch.testing.assert_close(loaded.module(suited(name)).image, expected, rtol=0, atol=0)
-        torch.testing.assert_close(copy.deepcopy(model)(suited(name)).image, expected, rtol=0, atol=0)
+        expected = model.eval()(batch_for(name)).image
+        torch.testing.assert_close(loaded.module(batch_for(name)).image, expected, rtol=0, atol=0)
+        torch.testing.assert_close(copy.deepcopy(model)(batch_for(name)).image, expected, rtol=0, atol=0)
     save(tmp_path / "b.safetensors", loaded.module, name, options, metadata)
     assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
 
@@ -144,20 +113,20 @@ class Tensors(torch.nn.Module):
 @pytest.mark.filterwarnings("ignore")
 def test_its_onnx_form_gives_the_same(name, tmp_path):
     pytest.importorskip("onnx", reason="the package onnx is not installed")
-    model, given = settled(name), suited(name)
+    model, inputs = after_training(name), batch_for(name)
     with torch.no_grad():
-        expected = model(given).image
-    inputs = {key: given[key] for key in (["composite", "mask"] if model.needs_mask else ["composite"])}
+        expected = model(inputs).image
+    names = ["composite", "mask"] if model.needs_mask else ["composite"]
     torch.onnx.export(
         Tensors(model),
-        (given["composite"], given["mask"]),
+        (inputs["composite"], inputs["mask"]),
         tmp_path / "m.onnx",
         input_names=["composite", "mask"],
         dynamo=False,
     )
     session = onnxruntime.InferenceSession(tmp_path / "m.onnx", providers=["CPUExecutionProvider"])
-    found = session.run(None, {key: value.numpy() for key, value in inputs.items()})[0]
-    torch.testing.assert_close(torch.from_numpy(found), expected, rtol=0, atol=1e-4)
+    answer = session.run(None, {name: inputs[name].numpy() for name in names})[0]
+    torch.testing.assert_close(torch.from_numpy(answer), expected, rtol=0, atol=1e-4)
 
 
 def test_damaged_foreign_and_missing_files_are_named(tmp_path):
@@ -172,7 +141,7 @@ def test_damaged_foreign_and_missing_files_are_named(tmp_path):
         load(path)
 
 
-def test_unknown_names_and_options_are_told():
+def test_unknown_names_and_options_are_named():
     with pytest.raises(SettingsError, match="idih, idih-deeplab-r34"):
         create("dovenet")
     with pytest.raises(SettingsError, match="widht"):
@@ -191,10 +160,10 @@ def test_unknown_names_and_options_are_told():
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_channels_last_gives_the_same(name):
-    model, given = settled(name), suited(name)
+    model, inputs = after_training(name), batch_for(name)
     with torch.no_grad():
-        plain = model(given).image
+        plain = model(inputs).image
         last = model.to(memory_format=torch.channels_last)(
-            given | {key: given[key].contiguous(memory_format=torch.channels_last) for key in ("composite", "mask")}
+            inputs | {key: inputs[key].contiguous(memory_format=torch.channels_last) for key in ("composite", "mask")}
         ).image
     torch.testing.assert_close(plain, last, rtol=0, atol=1e-4)

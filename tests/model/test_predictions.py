@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from small_networks import batch, small
 from torch import Tensor
 
 from retouch.color import lab_to_rgb
@@ -77,9 +78,7 @@ def test_operator_masks_are_layers_by_name():
 
 
 def test_regions_are_layers_by_the_names_of_their_classes():
-    transforms = Transforms(
-        torch.rand(2, 3, len(TERMS), 3), torch.rand(2, 3, 4, 5), torch.tensor([[3, 5, 5], [0, 3, 200]])
-    )
+    transforms = Transforms(torch.rand(2, 3, len(TERMS), 3), torch.rand(2, 3, 4, 5), torch.tensor([[3, 5, 5], [0, 3, 200]]))
     image = torch.rand(2, 3, 4, 5)
     free = TransformPrediction(image, transforms=transforms, mask_given=False)
     assert [free.layers(index).names for index in (0, 1)] == [("sky", "tree", "tree"), ("part", "sky", "part")]
@@ -88,3 +87,15 @@ def test_regions_are_layers_by_the_names_of_their_classes():
     np.testing.assert_array_equal(free.layers(1).arrays["coefficients"], transforms.coefficients[1].numpy())
     only = Transforms(transforms.coefficients[:, :1], transforms.regions[:, :1], transforms.classes[:, :1])
     assert TransformPrediction(image, transforms=only).layers().names == ("foreground",)
+
+
+@pytest.mark.parametrize("name", ["idih", "sgmmh-om", "region-free"])
+def test_functions_can_be_mapped_over_a_prediction_as_training_does(name):
+    apply_to_collection = pytest.importorskip("lightning_utilities.core.apply_func").apply_to_collection
+    prediction = small(name)(batch(64, 64))
+    doubled = apply_to_collection(prediction, Tensor, lambda tensor: 2 * tensor)
+    assert type(doubled) is type(prediction)
+    torch.testing.assert_close(doubled.image, 2 * prediction.image)
+    assert doubled.neutral is prediction.neutral
+    if prediction.transforms is not None:
+        torch.testing.assert_close(doubled.transforms.coefficients, 2 * prediction.transforms.coefficients)

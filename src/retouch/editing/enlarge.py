@@ -169,9 +169,7 @@ def shrink(picture: np.ndarray, height: int, width: int) -> np.ndarray:
     return resize(picture, height, width)
 
 
-def at_working_size(
-    values: np.ndarray, image: np.ndarray, small: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+def at_working_size(values: np.ndarray, image: np.ndarray, small: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Float32 h×w×C values and the H×W×3 picture at one size: the values' own, or the picture's where that is smaller.
 
     `small` is returned for the picture where it has that size.

@@ -130,9 +130,7 @@ class TransformLayers(EditedLayers):
                 "class": one,
                 "strength": shortest_float(strength),
                 "region": f"{array_name(name)}.png",
-                "coefficients": {
-                    term: [shortest_float(value) for value in row] for term, row in zip(TERMS, rows, strict=True)
-                },
+                "coefficients": {term: [shortest_float(value) for value in row] for term, row in zip(TERMS, rows, strict=True)},
             }
             for name, one, strength, rows in zip(self.own_names, self.classes, strengths, self.coefficients, strict=True)
         ]
