@@ -42,12 +42,17 @@ def initialised(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def project(tmp_path: Path, initialised: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """An empty project of its own, with frozen test sets."""
+    """An empty project of its own, with frozen test sets, in which the test works."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    (tmp_path / "params.yaml").write_text((PROJECT / "params/sample.yaml").read_text())
-    (tmp_path / "mlflow.db").write_bytes(initialised.read_bytes())
-    (tmp_path / "data.dvc").write_text("outs:\n- md5: 0123456789abcdef.dir\n  path: data\n")
+    return lay_out(tmp_path, initialised)
+
+
+def lay_out(folder: Path, initialised: Path) -> Settings:
+    """Write an empty project to the working folder."""
+    (folder / "params.yaml").write_text((PROJECT / "params/sample.yaml").read_text())
+    (folder / "mlflow.db").write_bytes(initialised.read_bytes())
+    (folder / "data.dvc").write_text("outs:\n- md5: 0123456789abcdef.dir\n  path: data\n")
     freeze(seed=0)
     settings = load()
     models = {name: model.model_copy(update={"options": OPTIONS[name]}) for name, model in settings.models.items()}

@@ -17,7 +17,8 @@ from urllib.parse import unquote, urlsplit
 
 from retouch import tracking
 from retouch.registry import CHAMPION
-from retouch.tracking.client import database
+from retouch.tracking.client import EXPERIMENT, database
+from retouch.tracking.relocation import relocate
 
 MODELS = "SELECT name FROM registered_models WHERE workspace = 'default' ORDER BY name"
 ALIASES = """
@@ -53,6 +54,7 @@ def read_registry() -> dict[str, dict[str, Version]]:
     if file is not None and not file.exists():
         return {}  # MLflow's client would create one
     if file is not None:
+        relocate(file, EXPERIMENT)
         try:
             with _opened(file) as connection:
                 return _read_tables(connection)

@@ -50,7 +50,9 @@ def signature(networks: Sequence[Mapping[str, Any]]) -> ModelSignature:
     from mlflow.types.schema import AnyType, Array
 
     ports = {port["name"]: port for entry in networks for port in entry["inputs"]}
-    columns = [ColSpec(Array(AnyType()), name, required=number == 0) for number, name in enumerate(ports)]
+    columns: list[ColSpec | TensorSpec] = [
+        ColSpec(Array(AnyType()), name, required=number == 0) for number, name in enumerate(ports)
+    ]
     output = networks[0]["output"]
     return ModelSignature(Schema(columns), Schema([TensorSpec(np.dtype(output["dtype"]), tuple(output["shape"]))]))
 
@@ -184,7 +186,8 @@ def _predict(predictor: str, network: LoadedNetwork, inputs: Mapping[str, np.nda
 
 
 def _save_example(folder: Path, inputs: Mapping[str, np.ndarray], answer: Any) -> None:
-    np.savez(folder / "example.npz", **inputs, **_outputs(answer))
+    arrays: dict[str, Any] = {**inputs, **_outputs(answer)}
+    np.savez(folder / "example.npz", **arrays)
 
 
 def _outputs(answer: Any) -> dict[str, np.ndarray]:

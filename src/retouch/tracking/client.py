@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retouch.errors import TrackingError
-from retouch.tracking.project import root
+from retouch.tracking.project import store_folder
+from retouch.tracking.relocation import relocate
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -32,13 +33,15 @@ MLFLOW_SETTINGS = {
 """Of MLflow's own environment variables, where the user sets none."""
 FOREIGN = ("mlflow", "requests", "urllib3", "sqlalchemy", "sqlite3")
 """Packages whose exceptions become TrackingError."""
+OTHER_SCHEMA = "out-of-date database schema"
+"""What MLflow says of a database of another version, be that older or newer."""
 
 _connection: ContextVar[tuple[str, MlflowClient] | None] = ContextVar("connection", default=None)
 
 
 def uri() -> str:
     """The tracking URI: `MLFLOW_TRACKING_URI`, or the SQLite file in the project's root."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{root() / 'mlflow.db'}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{store_folder() / 'mlflow.db'}"
 
 
 def is_remote() -> bool:
@@ -71,6 +74,8 @@ def connect() -> Iterator[MlflowClient]:
 
         with _quiet_logs("mlflow", "alembic"):
             with lock():
+                if (file := database()) is not None:
+                    relocate(file, EXPERIMENT)
                 client = MlflowClient(address)
                 client.get_experiment_by_name(EXPERIMENT)  # creates the tables of a new database
             token = _connection.set((address, client))
@@ -125,6 +130,11 @@ def _translate_errors(address: str) -> Iterator[None]:
         if type(error).__module__.partition(".")[0] not in FOREIGN:
             raise
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        if OTHER_SCHEMA in first:
+            raise TrackingError(
+                f"MLflow at {address}: another version of MLflow wrote it; back it up and run `mlflow db upgrade {address}`, "
+                "or install that version"
+            ) from error
         raise TrackingError(f"MLflow at {address}: {first.rstrip('.')}; {REMEDY}") from error
 
 
