@@ -1,4 +1,4 @@
-"""Colour spaces on batches: sRGB ↔ linear light, sRGB ↔ CIE Lab (D65), Lab ↔ OpenCV's 8-bit Lab codes, RGB ↔ HLS.
+"""Colour spaces on batches: sRGB ↔ linear light, sRGB ↔ CIE Lab (D65), RGB ↔ HLS.
 
 Tensors are N×3×H×W (any leading dimensions, the channels third from the end). Everything is differentiable, with finite
 gradients everywhere, black and out-of-gamut colours included.
@@ -23,7 +23,7 @@ def _mix(image: Tensor, matrix: Tensor) -> Tensor:
 
 
 def srgb_to_linear(rgb: Tensor) -> Tensor:
-    """sRGB values in [0, 1] → linear light in [0, 1] (IEC 61966-2-1); negative values follow the straight toe."""
+    """sRGB values in [0, 1] → linear light in [0, 1] (IEC 61966-2-1); negative values follow the linear segment."""
     curve = ((rgb.clamp_min(0.04045) + 0.055) / 1.055).pow(2.4)
     return torch.where(rgb > 0.04045, curve, rgb / 12.92)
 
@@ -35,12 +35,12 @@ def linear_to_srgb(linear: Tensor) -> Tensor:
 
 
 def lab_curve(light: Tensor) -> Tensor:
-    """CIE's curve of lightness: a cube root with a straight toe."""
+    """CIE's lightness curve: a cube root with a linear segment near 0."""
     return torch.where(light > _THRESHOLD, light.clamp_min(_THRESHOLD).pow(1 / 3), light * _SLOPE + _OFFSET)
 
 
 def lab_curve_inverse(curved: Tensor) -> Tensor:
-    """The light that `lab_curve` took to `curved`."""
+    """The inverse of `lab_curve`."""
     return torch.where(curved > _THRESHOLD ** (1 / 3), curved * curved * curved, (curved - _OFFSET) / _SLOPE)
 
 
@@ -57,35 +57,23 @@ def lab_to_rgb(lab: Tensor) -> Tensor:
     return linear_to_srgb(_mix(light, torch.linalg.inv(LINEAR_TO_WHITE)))
 
 
-def lab_to_codes(lab: Tensor, rounded: bool = False) -> Tensor:
-    """CIE Lab → OpenCV's 8-bit codes (L·255/100, a + 128, b + 128) as floats; on request clamped to 0–255 and rounded."""
-    lightness, colour = lab.split((1, 2), dim=-3)
-    codes = torch.cat([lightness * 2.55, colour + 128], dim=-3)
-    return codes.clamp(0, 255).round() if rounded else codes
-
-
-def codes_to_lab(codes: Tensor) -> Tensor:
-    """OpenCV's 8-bit Lab codes (0–255, as floats) → CIE Lab."""
-    lightness, colour = codes.split((1, 2), dim=-3)
-    return torch.cat([lightness / 2.55, colour - 128], dim=-3)
-
-
 def rgb_to_hls(rgb: Tensor) -> Tensor:
     """RGB in [0, 1] → hue (a share of the circle, red at 0), lightness and saturation, all in [0, 1]; greys have hue 0."""
-    top, bottom = rgb.amax(-3, keepdim=True), rgb.amin(-3, keepdim=True)
-    lightness, chroma = (top + bottom) / 2, top - bottom
-    spread = torch.where(chroma > 0, chroma, 1)
+    highest, lowest = rgb.amax(-3, keepdim=True), rgb.amin(-3, keepdim=True)
+    lightness, chroma = (highest + lowest) / 2, highest - lowest
+    divisor = torch.where(chroma > 0, chroma, 1)
     red, green, blue = rgb.split(1, dim=-3)
-    sector = torch.where(
-        top == red, (green - blue) / spread, torch.where(top == green, (blue - red) / spread + 2, (red - green) / spread + 4)
-    )
-    room = 1 - (2 * lightness - 1).abs()
-    return torch.cat([sector / 6 % 1, lightness, chroma / torch.where(room > 0, room, 1)], dim=-3)
+    from_green, from_blue = (blue - red) / divisor + 2, (red - green) / divisor + 4
+    sector = torch.where(highest == red, (green - blue) / divisor, torch.where(highest == green, from_green, from_blue))
+    max_chroma = 1 - (2 * lightness - 1).abs()
+    saturation = chroma / torch.where(max_chroma > 0, max_chroma, 1)
+    return torch.cat([sector / 6 % 1, lightness, saturation], dim=-3)
 
 
 def hls_to_rgb(hls: Tensor) -> Tensor:
     """Hue (taken modulo 1), lightness and saturation → RGB, in [0, 1] where lightness and saturation are."""
     hue, lightness, saturation = hls.split(1, dim=-3)
     chroma = saturation * (1 - (2 * lightness - 1).abs())
-    turned = (hue * 6 + torch.tensor([0.0, 4.0, 2.0], device=hls.device, dtype=hls.dtype).view(3, 1, 1)) % 6
-    return lightness + chroma * (((turned - 3).abs() - 1).clamp(0, 1) - 0.5)
+    shift = torch.tensor([0.0, 4.0, 2.0], device=hls.device, dtype=hls.dtype).view(3, 1, 1)
+    sector = (hue * 6 + shift) % 6
+    return lightness + chroma * (((sector - 3).abs() - 1).clamp(0, 1) - 0.5)

@@ -87,9 +87,9 @@ def test_features_enter_at_the_entry(architecture, entry, pyramid):
 
 def test_a_downsized_backbone_enters_one_block_later():
     semantics = Semantics(LITE, depth=8, downsize=2)
-    (level, found), *rest = semantics(picture(128), half(128)).items()
+    (level, actual), *rest = semantics(picture(128), half(128)).items()
     assert not rest
-    assert (level, tuple(found.shape)) == (3, (2, 128, 16, 16))
+    assert (level, tuple(actual.shape)) == (3, (2, 128, 16, 16))
     assert semantics.multiple == 64
 
 
@@ -107,9 +107,9 @@ def test_a_encoder_run_in_parts_gives_what_its_makers_network_gives(name):
     network, pixels = backbone.encoder.network, torch.rand(1, 3, 64, 64)
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
     with torch.no_grad():
-        found = backbone.features((pixels - mean) / std, torch.ones(1, 1, 64, 64))
-        expected = network(2 * pixels - 1 if name == LITE else (pixels - mean) / std)[-len(found) :]
-    for ours, theirs in zip(found, expected, strict=True):
+        actual = backbone.features((pixels - mean) / std, torch.ones(1, 1, 64, 64))
+        expected = network(2 * pixels - 1 if name == LITE else (pixels - mean) / std)[-len(actual) :]
+    for ours, theirs in zip(actual, expected, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-3 * float(theirs.abs().max()))
 
 

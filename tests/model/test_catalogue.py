@@ -28,10 +28,10 @@ PAPERS = Path("docs/papers")
     ],
 )
 def test_parameters_and_multiply_adds_are_the_references(name, millions, gmac):
-    found = measure(name)
-    assert found.parameters / 1e6 == pytest.approx(millions, rel=0.01)
+    actual = measure(name)
+    assert actual.parameters / 1e6 == pytest.approx(millions, rel=0.01)
     if gmac is not None:
-        assert found.gmac == pytest.approx(gmac, rel=0.01)
+        assert actual.gmac == pytest.approx(gmac, rel=0.01)
 
 
 def test_cost_grows_with_the_picture_and_the_options():

@@ -84,20 +84,20 @@ def test_reinhard_gives_the_foreground_the_backgrounds_means_and_deviations():
     mask = disc()
     image = torch.where(mask > 0, smooth(2, low=0.5, high=0.9), smooth(3))
     result = run("reinhard", image, mask)
-    found, wanted = lab(result, mask), lab(image, 1 - mask)
-    assert (lab(image, mask).mean(1) - wanted.mean(1)).abs().max() > 5
-    torch.testing.assert_close(found.mean(1), wanted.mean(1), atol=0.05, rtol=0)
-    torch.testing.assert_close(found.std(1), wanted.std(1), atol=0.05, rtol=0.02)
+    actual, expected = lab(result, mask), lab(image, 1 - mask)
+    assert (lab(image, mask).mean(1) - expected.mean(1)).abs().max() > 5
+    torch.testing.assert_close(actual.mean(1), expected.mean(1), atol=0.05, rtol=0)
+    torch.testing.assert_close(actual.std(1), expected.std(1), atol=0.05, rtol=0.02)
 
 
 def test_histogram_matching_gives_the_foreground_the_backgrounds_quantiles():
     mask = disc()
     image = torch.where(mask > 0, smooth(2, low=0.5, high=0.9), smooth(3))
     shares = torch.linspace(0.1, 0.9, 9)
-    found = lab(run("histogram", image, mask), mask).quantile(shares, dim=1)
-    wanted = lab(image, 1 - mask).quantile(shares, dim=1)
-    assert (lab(image, mask).quantile(shares, dim=1) - wanted).abs().max() > 5
-    torch.testing.assert_close(found, wanted, atol=0.6, rtol=0)
+    actual = lab(run("histogram", image, mask), mask).quantile(shares, dim=1)
+    expected = lab(image, 1 - mask).quantile(shares, dim=1)
+    assert (lab(image, mask).quantile(shares, dim=1) - expected).abs().max() > 5
+    torch.testing.assert_close(actual, expected, atol=0.6, rtol=0)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -123,8 +123,8 @@ def test_poisson_solves_its_equation(seed):
                 right[i] += pixels[there]
     expected = pixels.copy()
     expected[inside] = np.linalg.solve(system, right)
-    found = classical.Poisson().recolour(image, mask.bool())[0].permute(1, 2, 0).numpy()
-    np.testing.assert_allclose(found, expected, atol=1e-9)
+    actual = classical.Poisson().recolour(image, mask.bool())[0].permute(1, 2, 0).numpy()
+    np.testing.assert_allclose(actual, expected, atol=1e-9)
 
 
 @pytest.mark.parametrize("place", [(60, 70), (5, 8), (128, 64)], ids=["middle", "corner", "edge"])
@@ -143,6 +143,6 @@ def test_poisson_agrees_with_opencv_where_the_background_is_known():
     left, top, width, height = cv2.boundingRect(shape)
     centre = (left + width // 2, top + height // 2)
     reference = cv2.seamlessClone(offset, photo, shape, centre, cv2.NORMAL_CLONE)
-    found = to_uint8(run("poisson", to_tensor([offset]), mask))[0]
-    assert np.abs(found.astype(int) - reference).max() <= 4
+    actual = to_uint8(run("poisson", to_tensor([offset]), mask))[0]
+    assert np.abs(actual.astype(int) - reference).max() <= 4
     assert np.abs(offset.astype(int) - reference).max() >= 20

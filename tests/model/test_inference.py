@@ -31,9 +31,9 @@ def half(picture: np.ndarray) -> np.ndarray:
 
 
 def test_the_change_reaches_the_original_pixels_and_detail_is_kept(picture):
-    made = harmonize(Brighter(), picture, half(picture), 64).image
-    assert made.shape == picture.shape
-    difference = made.astype(int) - picture
+    result = harmonize(Brighter(), picture, half(picture), 64).image
+    assert result.shape == picture.shape
+    difference = result.astype(int) - picture
     assert np.abs(difference[:, :80] - 51).max() <= 1
     assert np.abs(difference[:, -80:]).max() == 0
 
@@ -42,18 +42,18 @@ def test_the_change_reaches_the_original_pixels_and_detail_is_kept(picture):
 def test_any_size_comes_back_in_its_size(size, rng):
     image = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
     for model in (create("idih", depth=3, width=8), create("sgmmh-om", depth=3, width=8)):
-        made = harmonize(model, image, np.full(size, 255, np.uint8), 32)
-        assert made.image.shape == image.shape
-        assert made.image.dtype == np.uint8
+        result = harmonize(model, image, np.full(size, 255, np.uint8), 32)
+        assert result.image.shape == image.shape
+        assert result.image.dtype == np.uint8
 
 
 def test_operator_masks_are_applied_at_full_size(picture):
     model = create("sgmmh-om", depth=3, width=8)
     torch.nn.init.constant_(model.backbone.head.bias, 0.1)
-    made = harmonize(model, picture, None, 32)
-    assert made.layers.values.shape == (6, 32, 32)
-    assert np.corrcoef(made.image.ravel(), picture.ravel())[0, 1] > 0.8
-    assert np.abs(made.image.astype(int) - picture).mean() > 5
+    result = harmonize(model, picture, None, 32)
+    assert result.layers.values.shape == (6, 32, 32)
+    assert np.corrcoef(result.image.ravel(), picture.ravel())[0, 1] > 0.8
+    assert np.abs(result.image.astype(int) - picture).mean() > 5
 
 
 def test_an_untrained_mask_free_model_gives_the_picture_back(picture):
@@ -71,30 +71,30 @@ def test_masks_that_are_empty_missing_or_of_another_size(picture):
 
 
 def test_a_mask_of_the_whole_picture_is_allowed(picture):
-    made = harmonize(Brighter(), picture, np.full(picture.shape[:2], 255, np.uint8), 32).image
-    assert np.abs(made.astype(int) - picture - 51).max() <= 1
+    result = harmonize(Brighter(), picture, np.full(picture.shape[:2], 255, np.uint8), 32).image
+    assert np.abs(result.astype(int) - picture - 51).max() <= 1
 
 
 def test_a_soft_mask_counts_by_its_softness(picture):
-    made = harmonize(Brighter(), picture, np.full(picture.shape[:2], 51, np.uint8), 32).image
-    assert np.abs(made.astype(int) - picture - 51 * 0.2).max() <= 1
+    result = harmonize(Brighter(), picture, np.full(picture.shape[:2], 51, np.uint8), 32).image
+    assert np.abs(result.astype(int) - picture - 51 * 0.2).max() <= 1
 
 
 def test_a_grey_picture_comes_back_grey(picture):
     grey = picture[..., 0]
-    made = harmonize(Brighter(), grey, half(picture), 64).image
-    assert made.shape == grey.shape
-    assert made.dtype == np.uint8
+    result = harmonize(Brighter(), grey, half(picture), 64).image
+    assert result.shape == grey.shape
+    assert result.dtype == np.uint8
     in_colour = harmonize(Brighter(), np.repeat(grey[..., None], 3, axis=2), half(picture), 64).image
-    np.testing.assert_array_equal(made, in_colour[..., 1])
+    np.testing.assert_array_equal(result, in_colour[..., 1])
     np.testing.assert_array_equal(harmonize(create("sgmmh-om", depth=3, width=8), grey, None, 32).image, grey)
 
 
 def test_alpha_is_handed_through(picture, rng):
     alpha = rng.integers(0, 256, picture.shape[:2], dtype=np.uint8)
-    made = harmonize(Brighter(), np.dstack([picture, alpha]), half(picture), 64).image
-    np.testing.assert_array_equal(made[..., 3], alpha)
-    np.testing.assert_array_equal(made[..., :3], harmonize(Brighter(), picture, half(picture), 64).image)
+    result = harmonize(Brighter(), np.dstack([picture, alpha]), half(picture), 64).image
+    np.testing.assert_array_equal(result[..., 3], alpha)
+    np.testing.assert_array_equal(result[..., :3], harmonize(Brighter(), picture, half(picture), 64).image)
 
 
 @pytest.mark.parametrize("wrong", [(10, 10, 2), (10, 10, 3, 1), (0, 10, 3), (10,)])

@@ -39,35 +39,35 @@ def photo(rng) -> np.ndarray:
     return resize(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8), 60, 80)
 
 
-def enlarged(made: OperatorLayers, image: np.ndarray) -> np.ndarray:
+def enlarged(result: OperatorLayers, image: np.ndarray) -> np.ndarray:
     """Operator masks K×H×W, not in strips."""
-    values, seen = at_working_size(np.ascontiguousarray((made.values - made.neutral).transpose(1, 2, 0)), image)
+    values, seen = at_working_size(np.ascontiguousarray((result.values - result.neutral).transpose(1, 2, 0)), image)
     small, large = (guide_planes(curve_xyz(picture, Buffers()), None, Buffers()) for picture in (seen, image))
-    found = np.empty((len(made.names), *image.shape[:2]), np.float32)
-    for index, _ in enumerate(made.operators):
-        chosen = slice(index, None, len(made.operators))
-        enlarger = Enlarger(np.ascontiguousarray(values[..., chosen]), small, image.shape[:2])
-        found[chosen] = enlarger.rows(0, len(image), large, "all", Buffers()).transpose(2, 0, 1)
-    return found + made.neutral
+    actual = np.empty((len(result.names), *image.shape[:2]), np.float32)
+    for index, _ in enumerate(result.operators):
+        channels = slice(index, None, len(result.operators))
+        enlarger = Enlarger(np.ascontiguousarray(values[..., channels]), small, image.shape[:2])
+        actual[channels] = enlarger.rows(0, len(image), large, "all", Buffers()).transpose(2, 0, 1)
+    return actual + result.neutral
 
 
 @pytest.mark.parametrize("operators", [("add", "mul"), ("add",), ("mul", "add")])
 def test_tables_and_strips_agree_with_the_retoucher_in_float_within_one_code(operators, rng):
     image = rng.integers(0, 256, (300, 411, 3), dtype=np.uint8)
-    made = layers(rng, (64, 64), operators=operators)
-    masks = torch.from_numpy(enlarged(made, image)).float()[None]
-    float_result = to_uint8(made.retoucher()(to_tensor([image]), masks))[0]
-    difference = np.abs(retouch(made, image).astype(int) - float_result)
+    result = layers(rng, (64, 64), operators=operators)
+    masks = torch.from_numpy(enlarged(result, image)).float()[None]
+    float_result = to_uint8(result.retoucher()(to_tensor([image]), masks))[0]
+    difference = np.abs(retouch(result, image).astype(int) - float_result)
     assert difference.max() <= 1
     assert difference.mean() < 0.02
 
 
 def test_hls_is_applied_by_its_own_retoucher(rng):
     image = rng.integers(0, 256, (50, 70, 3), dtype=np.uint8)
-    made = layers(rng, (16, 16), "hls", ("add",))
-    masks = torch.from_numpy(enlarged(made, image)).float()[None]
-    expected = to_uint8(made.retoucher()(to_tensor([image]), masks))[0]
-    assert np.abs(retouch(made, image).astype(int) - expected).max() <= 1
+    result = layers(rng, (16, 16), "hls", ("add",))
+    masks = torch.from_numpy(enlarged(result, image)).float()[None]
+    expected = to_uint8(result.retoucher()(to_tensor([image]), masks))[0]
+    assert np.abs(retouch(result, image).astype(int) - expected).max() <= 1
 
 
 def test_every_colour_survives_layers_that_hardly_act(rng):
@@ -77,8 +77,8 @@ def test_every_colour_survives_layers_that_hardly_act(rng):
 
 def test_at_working_size_the_layers_are_applied_as_they_are(rng):
     image = rng.integers(0, 256, (24, 32, 3), dtype=np.uint8)
-    made = layers(rng)
-    np.testing.assert_allclose(enlarged(made, image), made.values, atol=1e-5)
+    result = layers(rng)
+    np.testing.assert_allclose(enlarged(result, image), result.values, atol=1e-5)
 
 
 def test_enlarging_follows_the_edges_of_the_picture():
@@ -89,19 +89,19 @@ def test_enlarging_follows_the_edges_of_the_picture():
     values[1::2] = 1
     small = resize(image, 20, 20)[..., 0].astype(float)
     values[0] = 0.2 * (small - 60) / 140
-    made = enlarged(OperatorLayers(values, "lab", ("add", "mul"), (240, 240)), image)[0]
+    result = enlarged(OperatorLayers(values, "lab", ("add", "mul"), (240, 240)), image)[0]
     truth = np.where(np.arange(240) < 101, 0, 0.2)
     linear = np.asarray(Image.fromarray(values[0]).resize((240, 240), Image.Resampling.BILINEAR))
-    assert np.abs(made - truth).mean() < 0.4 * np.abs(linear - truth).mean()
+    assert np.abs(result - truth).mean() < 0.4 * np.abs(linear - truth).mean()
 
 
 @settings(deadline=None, max_examples=20)
 @given(height=st.integers(1, 90), width=st.integers(1, 90), seed=st.integers(0, 99))
 def test_strength_0_undoes_and_1_leaves_at_any_size(height, width, seed):
     rng = np.random.default_rng(seed)
-    image, made = rng.integers(0, 256, (height, width, 3), dtype=np.uint8), layers(rng)
-    np.testing.assert_array_equal(retouch(made.scale(0), image), image)
-    np.testing.assert_array_equal(retouch(made.scale(1), image), retouch(made, image))
+    image, result = rng.integers(0, 256, (height, width, 3), dtype=np.uint8), layers(rng)
+    np.testing.assert_array_equal(retouch(result.scale(0), image), image)
+    np.testing.assert_array_equal(retouch(result.scale(1), image), retouch(result, image))
 
 
 def test_strength_2_doubles_the_deviation_from_neutral(one, rng):
@@ -113,9 +113,9 @@ def test_strength_2_doubles_the_deviation_from_neutral(one, rng):
 def test_a_layer_alone_moves_its_channel_alone(one, photo):
     from retouch.color import rgb_to_lab
 
-    made = retouch(one.only("add b").scale(0.3), photo)
-    before, after = (rgb_to_lab(to_tensor([picture])) for picture in (photo, made))
-    inside = ((made > 2) & (made < 253)).all(-1)
+    result = retouch(one.only("add b").scale(0.3), photo)
+    before, after = (rgb_to_lab(to_tensor([picture])) for picture in (photo, result))
+    inside = ((result > 2) & (result < 253)).all(-1)
     moved = (after - before).abs()[0, :, torch.from_numpy(inside)].mean(1)
     assert moved[2] > 10 * max(moved[0], moved[1])
 
@@ -154,35 +154,35 @@ def edited_in_every_way(one: OperatorLayers, rng) -> OperatorLayers:
 
 
 def test_an_npz_file_gives_the_same_picture_to_the_bit(one, photo, rng, tmp_path):
-    made = edited_in_every_way(one, rng)
+    result = edited_in_every_way(one, rng)
     for name in ("one.npz", "two.npz"):
-        save_layers(made, tmp_path / name)
+        save_layers(result, tmp_path / name)
     assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
     read = load_layers(tmp_path / "one.npz")
-    np.testing.assert_array_equal(retouch(read, photo), retouch(made, photo))
-    assert [str(edit) for edit in read.edits] == [str(edit) for edit in made.edits]
+    np.testing.assert_array_equal(retouch(read, photo), retouch(result, photo))
+    assert [str(edit) for edit in read.edits] == [str(edit) for edit in result.edits]
     np.testing.assert_array_equal(read.undo(4).values, one.values)
 
 
 def test_a_folder_of_pictures_gives_the_same_picture_to_rounding(one, photo, rng, tmp_path):
-    made = edited_in_every_way(one, rng)
-    save_layers(made, tmp_path / "layers")
-    save_layers(made, tmp_path / "layers")  # in place of itself
+    result = edited_in_every_way(one, rng)
+    save_layers(result, tmp_path / "layers")
+    save_layers(result, tmp_path / "layers")  # in place of itself
     assert {path.name for path in (tmp_path / "layers").iterdir()} >= {"layers.json", "add-L.png", "mul-b.png"}
     read = load_layers(tmp_path / "layers")
     span = np.ptp(one.values, axis=(1, 2)).max()
     assert np.abs(read.values - one.values).max() <= 0.51 * span / 65535 + 1e-6
-    assert np.abs(retouch(read, photo).astype(int) - retouch(made, photo)).max() <= 1
+    assert np.abs(retouch(read, photo).astype(int) - retouch(result, photo)).max() <= 1
 
 
 def test_the_layers_of_a_network_reproduce_its_picture(photo, tmp_path):
     model = create("sgmmh-om", depth=3, width=8)
     torch.nn.init.normal_(model.backbone.head.weight, 0, 0.02)
     for image in (photo, photo[..., 0], np.dstack([photo, photo[..., 1]])):
-        made = harmonize(model, image, None, 32)
-        save_layers(made.layers, tmp_path / "one.npz")
+        result = harmonize(model, image, None, 32)
+        save_layers(result.layers, tmp_path / "one.npz")
         read = load_layers(tmp_path / "one.npz")
-        np.testing.assert_array_equal(retouch(read, image), made.image)
+        np.testing.assert_array_equal(retouch(read, image), result.image)
         assert read.names == LAB
         assert read.size == image.shape[:2]
 

@@ -115,9 +115,9 @@ def test_an_untrained_network_changes_nothing(name):
 def test_an_empty_and_a_full_mask_are_taken(trained, value):
     real = scenes(2, 6)
     with torch.no_grad():
-        made = trained({"composite": real, "mask": torch.full((2, 1, SIZE, SIZE), value)}).image
-    assert torch.isfinite(made).all()
-    assert value or torch.equal(made, real)
+        result = trained({"composite": real, "mask": torch.full((2, 1, SIZE, SIZE), value)}).image
+    assert torch.isfinite(result).all()
+    assert value or torch.equal(result, real)
 
 
 @torch.no_grad()
@@ -140,13 +140,13 @@ def test_a_region_free_network_finds_what_it_changes_and_its_regions_by_colour_w
 
 def test_terms_are_the_polynomial_and_zero_coefficients_change_nothing():
     image = torch.rand(1, 3, 4, 6)
-    found = dict(zip(TERMS, terms(image)[0].unflatten(1, (4, 6)), strict=True))
+    actual = dict(zip(TERMS, terms(image)[0].unflatten(1, (4, 6)), strict=True))
     red, green, blue = image[0]
     for name, expected in (("1", red * 0 + 1), ("r", red), ("g²", green**2), ("rb", red * blue), ("gb", green * blue)):
-        torch.testing.assert_close(found[name], expected)
-    assert float(found["x"][0, 0]) == pytest.approx(1 / 6 - 1)
-    assert float(found["y"][3, 0]) == pytest.approx(1 - 1 / 4)
-    torch.testing.assert_close(pixel_positions(4, 6).T.unflatten(1, (4, 6)), torch.stack([found["x"], found["y"]]))
+        torch.testing.assert_close(actual[name], expected)
+    assert float(actual["x"][0, 0]) == pytest.approx(1 / 6 - 1)
+    assert float(actual["y"][3, 0]) == pytest.approx(1 - 1 / 4)
+    torch.testing.assert_close(pixel_positions(4, 6).T.unflatten(1, (4, 6)), torch.stack([actual["x"], actual["y"]]))
     nothing = Transforms(torch.zeros(1, 2, len(TERMS), 3), torch.rand(1, 2, 4, 6), torch.zeros(1, 2))
     assert torch.equal(apply_transforms(image, nothing), image)
 
@@ -155,9 +155,9 @@ def test_the_fit_is_weighted_ridge_regression():
     generator = torch.Generator().manual_seed(0)
     known, values, weight = (torch.rand(2, 3, 40, n, generator=generator).double() for n in (len(TERMS), 3, 1))
     ridge = torch.linspace(0.01, 0.5, len(TERMS)).double()
-    found = fit_coefficients(known, values, weight, ridge)
+    actual = fit_coefficients(known, values, weight, ridge)
     left = (known * weight).mT @ known + torch.diag(ridge)
-    torch.testing.assert_close(found, torch.linalg.solve(left, (known * weight).mT @ values))
+    torch.testing.assert_close(actual, torch.linalg.solve(left, (known * weight).mT @ values))
     exact = known @ torch.rand(2, 3, len(TERMS), 3, generator=generator).double()
     torch.testing.assert_close(known @ fit_coefficients(known, exact, weight, ridge * 1e-9), exact, rtol=0, atol=1e-5)
 
@@ -175,13 +175,13 @@ def test_slight_changes_are_not_made_and_strong_ones_whole():
 def test_patches_are_those_around_the_places():
     image = torch.rand(2, 3, 20, 15)
     where = torch.tensor([[0, 33, 299], [7, 150, 151]])
-    found = patches_at(image, where, 3, 2)
+    actual = patches_at(image, where, 3, 2)
     padded = torch.nn.functional.pad(image, (2, 2, 2, 2), mode="replicate")
     for picture in range(2):
         for index, place in enumerate(where[picture].tolist()):
             row, column = divmod(place, 15)
             expected = padded[picture, :, row : row + 5 : 2, column : column + 5 : 2]
-            assert torch.equal(found[picture, index].view(3, 3, 3), expected)
+            assert torch.equal(actual[picture, index].view(3, 3, 3), expected)
 
 
 def test_windows_are_those_of_pooling():
@@ -199,13 +199,13 @@ def test_windows_are_those_of_pooling():
 
 def test_regions_of_masks_labels_and_colours():
     mask = torch.tensor([0.0, 0.4, 0.6, 1.0]).view(1, 1, 2, 2)
-    found = segment_mask(mask)
-    assert found.number.flatten().tolist() == [1, 1, 0, 0]
-    torch.testing.assert_close(found.weight.sum(1), torch.ones(1, 2, 2))
+    actual = segment_mask(mask)
+    assert actual.number.flatten().tolist() == [1, 1, 0, 0]
+    torch.testing.assert_close(actual.weight.sum(1), torch.ones(1, 2, 2))
     labels = torch.tensor([[[5, 5, 5, 9], [9, 0, 0, 2], [0, 0, 0, 0]]])
-    found = segment_labels(labels, 2)
-    assert found.classes.tolist() == [[5, 9]]  # the largest first; 0 is none, and 2 was one too many
-    assert found.number.flatten().tolist() == [0, 0, 0, 1, 1, 2, 2, 2, 2, 2, 2, 2]
+    actual = segment_labels(labels, 2)
+    assert actual.classes.tolist() == [[5, 9]]  # the largest first; 0 is none, and 2 was one too many
+    assert actual.number.flatten().tolist() == [0, 0, 0, 1, 1, 2, 2, 2, 2, 2, 2, 2]
     assert segment_labels(labels, 8).classes.tolist() == [[5, 9, 2, 0, 0, 0, 0, 0]]
     image = torch.zeros(1, 3, 8, 8)
     image[..., 4:] = 1
@@ -223,7 +223,7 @@ def test_histograms_count_the_colours_of_each_region():
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "said"),
+    ("option", "value", "remedy"),
     [
         ("regions", "faces", "mask, labels, colours"),
         ("count", 8, "square"),
@@ -238,8 +238,8 @@ def test_histograms_count_the_colours_of_each_region():
         ("unlabelled_probability", 2, "0 to 1"),
     ],
 )
-def test_options_that_do_not_fit_are_named(option, value, said):
-    with pytest.raises(SettingsError, match=rf"options\.{option} is .*{said}"):
+def test_options_that_do_not_fit_are_named(option, value, remedy):
+    with pytest.raises(SettingsError, match=rf"options\.{option} is .*{remedy}"):
         create("region-free", **{option: value})
 
 

@@ -41,15 +41,15 @@ def edited_in_every_way(one: TransformLayers, rng) -> TransformLayers:
 @pytest.mark.parametrize("size", [SIZE, (16, 20)])
 def test_they_come_back_to_the_bit_with_their_edits(name, size, photo, rng, tmp_path):
     one = drawn(rng, size)
-    made = edited_in_every_way(one, rng)
-    save_layers(made, tmp_path / name)
-    save_layers(made, tmp_path / name)  # in place of itself
+    result = edited_in_every_way(one, rng)
+    save_layers(result, tmp_path / name)
+    save_layers(result, tmp_path / name)  # in place of itself
     read = load_layers(tmp_path / name)
     assert isinstance(read, TransformLayers)
-    assert [str(edit) for edit in read.edits] == [str(edit) for edit in made.edits]
+    assert [str(edit) for edit in read.edits] == [str(edit) for edit in result.edits]
     np.testing.assert_array_equal(read.coefficients, one.coefficients)
     np.testing.assert_array_equal(read.maps, one.maps)
-    np.testing.assert_array_equal(retouch(read, photo), retouch(made, photo))
+    np.testing.assert_array_equal(retouch(read, photo), retouch(result, photo))
     np.testing.assert_array_equal(retouch(read.undo(4), photo), retouch(one, photo))
 
 
@@ -58,19 +58,19 @@ def test_the_description_is_for_people_to_read(rng, tmp_path):
     save_layers(one.scale(0.5).scale(0.5, "tree 2"), tmp_path / "layers")
     text = (tmp_path / "layers/layers.json").read_text(encoding="utf-8")
     assert len(text.splitlines()) < 100
-    found = json.loads(text)
-    assert [(layer["name"], layer["class"], layer["strength"], layer["region"]) for layer in found["layers"]] == [
+    actual = json.loads(text)
+    assert [(layer["name"], layer["class"], layer["strength"], layer["region"]) for layer in actual["layers"]] == [
         ("sky", "sky", 0.5, "sky.png"), ("tree", "tree", 0.5, "tree.png"), ("tree 2", "tree", 0.25, "tree-2.png"),
     ]  # fmt: skip
-    np.testing.assert_array_equal(np.array(found["layers"][2]["coefficients"]["r²"], np.float32), one.coefficients[2, 4])
+    np.testing.assert_array_equal(np.array(actual["layers"][2]["coefficients"]["r²"], np.float32), one.coefficients[2, 4])
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "layers/tree-2.png")), one.maps[2])
-    assert [edit["by"] for edit in found["edits"]] == [0.5, 0.5]
+    assert [edit["by"] for edit in actual["edits"]] == [0.5, 0.5]
 
 
 def changed(path: Path, change) -> None:
-    found = json.loads(path.read_text(encoding="utf-8"))
-    change(found)
-    path.write_text(json.dumps(found), encoding="utf-8")
+    actual = json.loads(path.read_text(encoding="utf-8"))
+    change(actual)
+    path.write_text(json.dumps(actual), encoding="utf-8")
 
 
 def every(*row) -> dict:
@@ -78,17 +78,17 @@ def every(*row) -> dict:
 
 
 def layer(**values):
-    return lambda found: found["layers"][1].update(values)
+    return lambda actual: actual["layers"][1].update(values)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda found: found.update(format=2), "format 1"),
-        (lambda found: found.update(more=1), "format 1"),
-        (lambda found: found.update(layers=[]), "too large"),
-        (lambda found: found.update(layers=found["layers"] * 100), "too large"),
-        (lambda found: found["layers"].pop(), "also"),
+        (lambda actual: actual.update(format=2), "format 1"),
+        (lambda actual: actual.update(more=1), "format 1"),
+        (lambda actual: actual.update(layers=[]), "too large"),
+        (lambda actual: actual.update(layers=actual["layers"] * 100), "too large"),
+        (lambda actual: actual["layers"].pop(), "also"),
         (layer(**{"class": "../tree"}), "no class is named"),
         (layer(**{"class": 3}), "no class is named"),
         (layer(name="sky"), "should be 'tree'"),
@@ -99,7 +99,7 @@ def layer(**values):
         (layer(coefficients=every(0, 0, float("nan"))), "not all numbers"),
         (layer(coefficients=every(0, 0, 10**400)), "too large"),
         (layer(strength=0.5), "the strength of tree is 0.5, but its edits make it 1: change it with --scale"),
-        (lambda found: found.update(edits=[{"edit": "run"}]), "edit 1 is not known"),
+        (lambda actual: actual.update(edits=[{"edit": "run"}]), "edit 1 is not known"),
     ],
 )
 def test_a_wrong_description_is_refused_by_what_is_wrong(change, message, rng, tmp_path):
@@ -148,8 +148,8 @@ def test_a_table_does_what_the_layer_does(rng, tmp_path):
     image = rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)
     one = drawn(rng, (64, 64))
     one.coefficients[:, -2:] = 0  # no places
-    made = one.scale(0.5).scale(2, "tree").limit(np.zeros((4, 4), np.uint8))
-    paths = save_cubes(made, tmp_path / "tables")
+    result = one.scale(0.5).scale(2, "tree").limit(np.zeros((4, 4), np.uint8))
+    paths = save_cubes(result, tmp_path / "tables")
     assert [path.name for path in paths] == ["sky.cube", "tree.cube", "tree-2.cube"]
     for index, (path, strength) in enumerate(zip(paths, (0.5, 1, 0.5), strict=True)):
         everywhere = np.full((1, 64, 64), 255, np.uint8)
@@ -172,8 +172,8 @@ def test_places_are_those_of_the_region_s_centre_and_mixtures_add_up(rng, tmp_pa
     maps[0, :20, 30:] = 255  # centre at x = 0.75, y = −0.5
     one = TransformLayers(coefficients, maps, ("sky",), (40, 40))
     other = TransformLayers(coefficients * 3, maps, ("sky",), (40, 40))
-    for made, times in ((one, 1), (one.mix(other, 0.5), 2)):
-        first = save_cubes(made, tmp_path)[0].read_text().splitlines()[4]
+    for result, times in ((one, 1), (one.mix(other, 0.5), 2)):
+        first = save_cubes(result, tmp_path)[0].read_text().splitlines()[4]
         np.testing.assert_allclose([float(value) for value in first.split()], [0.075 * times, -0.05 * times, 0], atol=1e-6)
 
 

@@ -68,33 +68,33 @@ def test_it_is_the_float_transform_within_one_code_and_nothing_outside(height, w
     image = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
     maps = np.stack([softly(rng, (height, width)) for _ in range(regions)]) // regions
     layers = TransformLayers(drawn(rng, regions, 0.5), maps, ("part",) * regions, (height, width))
-    made = retouch(layers, image)
-    difference = np.abs(made.astype(int) - in_float(image, layers))
+    result = retouch(layers, image)
+    difference = np.abs(result.astype(int) - in_float(image, layers))
     assert difference.max() <= 1
     assert difference.mean() < 0.01
     nowhere = ~maps.any(axis=0)
-    np.testing.assert_array_equal(made[nowhere], image[nowhere])
+    np.testing.assert_array_equal(result[nowhere], image[nowhere])
 
 
 def test_strips_and_threads_leave_no_seams(rng, monkeypatch):
     image = rng.integers(0, 256, (400, 1100, 3), dtype=np.uint8)
     layers = TransformLayers(drawn(rng), np.full((1, 400, 1100), 255, np.uint8), ("foreground",), (400, 1100))
-    made = retouch(layers, image)
-    assert np.abs(made.astype(int) - in_float(image, layers)).max() <= 1
+    result = retouch(layers, image)
+    assert np.abs(result.astype(int) - in_float(image, layers)).max() <= 1
     monkeypatch.setattr("retouch.editing.enlarge._threads", lambda: 3)
-    np.testing.assert_array_equal(retouch(layers, image), made)
+    np.testing.assert_array_equal(retouch(layers, image), result)
 
 
 def test_the_given_mask_is_the_region_to_the_pixel(photo, rng):
     mask = softly(rng, photo.shape[:2])
     mask[200:203, 100] = 255, 1, 128
-    made = harmonize(Tinted(drawn(rng)), photo, mask, 32)
-    assert made.layers.names == ("foreground",)
-    np.testing.assert_array_equal(made.layers.maps[0], mask)
-    assert not np.shares_memory(made.layers.maps, mask)
-    np.testing.assert_array_equal(made.image[mask == 0], photo[mask == 0])
-    assert (made.image[mask > 0] != photo[mask > 0]).mean() > 0.5
-    assert np.abs(made.image.astype(int) - in_float(photo, made.layers)).max() <= 1
+    result = harmonize(Tinted(drawn(rng)), photo, mask, 32)
+    assert result.layers.names == ("foreground",)
+    np.testing.assert_array_equal(result.layers.maps[0], mask)
+    assert not np.shares_memory(result.layers.maps, mask)
+    np.testing.assert_array_equal(result.image[mask == 0], photo[mask == 0])
+    assert (result.image[mask > 0] != photo[mask > 0]).mean() > 0.5
+    assert np.abs(result.image.astype(int) - in_float(photo, result.layers)).max() <= 1
 
 
 def test_coefficients_of_zero_and_an_empty_mask_give_the_very_same_picture(photo, rng):
@@ -108,10 +108,10 @@ def test_coefficients_of_zero_and_an_empty_mask_give_the_very_same_picture(photo
 def test_layers_applied_again_give_the_same_bytes(size, rng):
     image = resize(rng.integers(0, 256, (20, 30, 3), dtype=np.uint8), *size)
     for model, mask in ((Tinted(drawn(rng)), softly(rng, size)), (Banded(drawn(rng, 3)), None)):
-        made = harmonize(model, image, mask, 32)
-        np.testing.assert_array_equal(retouch(made.layers, image), made.image)
-        np.testing.assert_array_equal(retouch(made.layers.scale(1), image), made.image)
-        np.testing.assert_array_equal(retouch(made.layers.scale(0), image), image)
+        result = harmonize(model, image, mask, 32)
+        np.testing.assert_array_equal(retouch(result.layers, image), result.image)
+        np.testing.assert_array_equal(retouch(result.layers.scale(1), image), result.image)
+        np.testing.assert_array_equal(retouch(result.layers.scale(0), image), image)
 
 
 def test_found_regions_follow_the_edges_of_the_picture(rng):
@@ -119,10 +119,10 @@ def test_found_regions_follow_the_edges_of_the_picture(rng):
     image[:, 101:] = (200, 150, 190)  # not on a border of small pixels
     coefficients = np.zeros((3, len(TERMS), 3), np.float32)
     coefficients[0, 0] = 26 / 255
-    made = harmonize(Banded(coefficients), image, None, 20)
-    assert made.layers.names == ("sky", "tree")
-    change = (made.image.astype(int) - image)[..., 0]
-    linear = 26 * resize(made.layers.maps[0], 240, 240) / 255
+    result = harmonize(Banded(coefficients), image, None, 20)
+    assert result.layers.names == ("sky", "tree")
+    change = (result.image.astype(int) - image)[..., 0]
+    linear = 26 * resize(result.layers.maps[0], 240, 240) / 255
     truth = np.where(np.arange(240) < 101, 0, 26)
     assert np.abs(change - truth).mean() < 0.5 * np.abs(linear - truth).mean()
 

@@ -156,6 +156,6 @@ def test_growing_by_four_small_convolutions_is_growing_padding_and_convolving(si
     weights = torch.rand_like(expected)
     for leaf in (small, growing.weight, growing.bias):
         ours, theirs = (
-            torch.autograd.grad((made * weights).sum(), leaf, retain_graph=True)[0] for made in (growing(small), expected)
+            torch.autograd.grad((result * weights).sum(), leaf, retain_graph=True)[0] for result in (growing(small), expected)
         )
         torch.testing.assert_close(ours, theirs)

@@ -79,8 +79,8 @@ def test_harmonize_edit_undo(place):
     assert (first != pixels("photo.png")).mean() > 0.3
     retouch("edit", "photo.png", "layers")
     assert np.abs(pixels("photo-edited.png").astype(int) - first).max() <= 1
-    said = retouch("edit", "photo.png", "layers", "--strength", "0", "--region", "half.png", "--sheet", "sheet.png")
-    assert "1. add L, mul L, add a, mul a, add b, mul b × 0 in the region" in said
+    output = retouch("edit", "photo.png", "layers", "--strength", "0", "--region", "half.png", "--sheet", "sheet.png")
+    assert "1. add L, mul L, add a, mul a, add b, mul b × 0 in the region" in output
     edited = pixels("photo-edited.png")
     np.testing.assert_array_equal(edited[:, 60:], pixels("photo.png")[:, 60:])
     assert np.abs(edited[:, :60].astype(int) - first[:, :60]).max() <= 1
@@ -100,8 +100,8 @@ def test_the_layer_of_a_region(kept, place, tinted):
     assert pixels("sheet.png").shape[0] > 2 * 256
     retouch("edit", "photo.png", kept)
     np.testing.assert_array_equal(pixels("photo-edited.png"), first)
-    said = retouch("edit", "photo.png", kept, "--scale", "foreground=0.5", "--cube", "tables")
-    assert said.splitlines() == ["photo-edited.png", "tables/foreground.cube", "1. foreground × 0.5"]
+    output = retouch("edit", "photo.png", kept, "--scale", "foreground=0.5", "--cube", "tables")
+    assert output.splitlines() == ["photo-edited.png", "tables/foreground.cube", "1. foreground × 0.5"]
     between = pixels("photo-edited.png").astype(int)[half]
     assert np.abs(between * 2 - photo[half].astype(int) - first[half])[first[half] < 255].max() <= 2
     assert Path("tables/foreground.cube").read_text().count("\n") == 4 + 33**3
@@ -116,8 +116,8 @@ def test_a_folder_of_a_region_holds_the_mask_as_it_was_given(place, tinted):
     retouch("harmonize", "photo.jpg", *tinted, "--layers", "layers")
     assert {path.name for path in Path("layers").iterdir()} == {"layers.json", "foreground.png"}
     np.testing.assert_array_equal(pixels("layers/foreground.png"), pixels("half.png"))
-    found = json.loads(Path("layers/layers.json").read_text(encoding="utf-8"))
-    assert found["layers"][0]["coefficients"]["rg"] == [0.05] * 3
+    actual = json.loads(Path("layers/layers.json").read_text(encoding="utf-8"))
+    assert actual["layers"][0]["coefficients"]["rg"] == [0.05] * 3
     retouch("harmonize", "photo.jpg", "--model", "om.safetensors", "--layers", "masks")
     for arguments, message in (
         (["--mix", "masks", "0.5"], "these foreground: mix like with like"),
@@ -146,11 +146,11 @@ def test_what_belongs_to_a_photo_is_kept(place):
     exif[ORIENTATION], exif[ARTIST] = 6, "Ada"
     photo.save("turned.jpg", quality=85, exif=exif)
     retouch("harmonize", "turned.jpg", "--model", "om.safetensors")
-    made = Image.open("turned-harmonized.jpg")
-    assert made.size == (90, 120)
-    assert made.getexif().get(ARTIST) == "Ada"
-    assert made.getexif().get(ORIENTATION, 1) == 1
-    assert made.quantization == Image.open("turned.jpg").quantization
+    result = Image.open("turned-harmonized.jpg")
+    assert result.size == (90, 120)
+    assert result.getexif().get(ARTIST) == "Ada"
+    assert result.getexif().get(ORIENTATION, 1) == 1
+    assert result.quantization == Image.open("turned.jpg").quantization
     photo.putalpha(Image.open("half.png"))
     photo.save("clear.png")
     retouch("harmonize", "clear.png", "--model", "om.safetensors")
@@ -167,11 +167,11 @@ def test_a_turned_photo_and_its_upright_mask(place, tinted):
     half = np.rot90(pixels("half.png"), -1)
     Image.fromarray(half).save("half.png")
     retouch("harmonize", "turned.png", *tinted, "--layers", "layers")
-    made = pixels("turned-harmonized.png")
-    np.testing.assert_array_equal(made[half == 0], upright[half == 0])
-    assert (made[half > 0] != upright[half > 0]).mean() > 0.9
+    result = pixels("turned-harmonized.png")
+    np.testing.assert_array_equal(result[half == 0], upright[half == 0])
+    assert (result[half > 0] != upright[half > 0]).mean() > 0.9
     retouch("edit", "turned.png", "layers")
-    np.testing.assert_array_equal(pixels("turned-edited.png"), made)
+    np.testing.assert_array_equal(pixels("turned-edited.png"), result)
 
 
 def test_large_pictures_are_read_as_they_are(tmp_path, rng):
