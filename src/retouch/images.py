@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -124,10 +124,10 @@ def to_uint8(tensor: Tensor) -> np.ndarray:
     return pixels.squeeze(1).numpy() if pixels.shape[1] == 1 else pixels.permute(0, 2, 3, 1).contiguous().numpy()
 
 
-def encode(image: np.ndarray, kind: str = "png") -> bytes:
-    """An H×W×3 or H×W uint8 array as PNG or JPEG bytes."""
+def encode(image: np.ndarray, kind: str = "png", **options: Any) -> bytes:
+    """An H×W×3 or H×W uint8 array as PNG or JPEG bytes; `options` are those of Pillow's `save`."""
     buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, kind, **({"quality": 92} if kind == "jpeg" else {}))
+    Image.fromarray(image).save(buffer, kind, **({"quality": 92} if kind == "jpeg" else {}) | options)
     return buffer.getvalue()
 
 

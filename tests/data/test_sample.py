@@ -1,10 +1,16 @@
+import hashlib
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
+from retouch.drawn_scenes import exact
 from retouch.drawn_scenes.canvas import ADE20K
 from retouch.drawn_scenes.draw import SCENES, draw
 from retouch.drawn_scenes.people import LIP
@@ -109,3 +115,57 @@ def test_a_snapshot_is_drawn_once_whatever_interrupts_it(tmp_path):
     assert all(whole[name] == content for name, content in fewer.items() if name != "scenes.csv")
     source.fetch(settings(4, 3, size=40), 7, tmp_path / "torn")
     assert Image.open(tmp_path / "torn/images/train/train_00000.png").size == (40, 40)
+
+
+OTHER_PROCESSOR = {
+    "NPY_DISABLE_CPU_FEATURES": " ".join(np._core._multiarray_umath.__cpu_dispatch__),
+    "OPENCV_CPU_DISABLE": "SSE4.1,SSE4.2,AVX,FP16,FMA3,AVX2,AVX512-SKX,AVX512-ICL",
+    "OPENCV_IPP": "disabled",
+    "OPENBLAS_CORETYPE": "Nehalem",
+    "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX,-AVX2,-FMA,-AVX512F",
+}
+"""Switches that make libraries use the instructions of an old processor only."""
+
+
+def scene_hash(index: int) -> str:
+    maps, truth = draw(7, "train", index, 64)
+    return hashlib.sha256(b"".join(pixels.tobytes() for pixels in maps.values()) + repr(truth).encode()).hexdigest()
+
+
+def test_scenes_are_the_same_bytes_on_a_processor_without_vector_instructions():
+    code = "import sys; from test_sample import scene_hash; print(*map(scene_hash, range(20)))"
+    environment = os.environ | OTHER_PROCESSOR | {"PYTHONPATH": f"src:{Path(__file__).parent}"}
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=environment)
+    assert done.stdout.split() == [scene_hash(index) for index in range(20)]
+
+
+@pytest.mark.skipif("X86_V4" not in str(np.lib.introspect.opt_func_info("^power$")), reason="no AVX-512 to switch off")
+def test_the_switches_change_what_numpy_itself_computes():
+    code = "import numpy as np; print(*(value.hex() for value in np.power(np.linspace(0.1, 9, 999), 2.4)))"
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", code], check=True, capture_output=True, text=True, env=os.environ | switches
+        ).stdout
+        for switches in ({}, OTHER_PROCESSOR)
+    }
+    assert len(outputs) == 2
+
+
+def test_elementary_functions_are_those_of_mathematics():
+    x, positive = np.linspace(-40, 40, 20_001), np.geomspace(1e-9, 1e6, 20_001)
+    np.testing.assert_allclose(exact.exp(x), np.exp(x), rtol=1e-15)
+    np.testing.assert_allclose(exact.log(positive), np.log(positive), rtol=1e-15, atol=1e-15)
+    np.testing.assert_allclose(exact.power(positive, 1 / 2.4), np.power(positive, 1 / 2.4), rtol=3e-15)
+    np.testing.assert_allclose(exact.sin(x), np.sin(x), rtol=0, atol=1e-15)
+    np.testing.assert_allclose(exact.cos(x), np.cos(x), rtol=0, atol=5e-15)
+    assert isinstance(exact.exp(0.5), float)
+
+
+def test_filters_of_floats_are_opencv_s(rng):
+    for (rows, columns), (height, width) in (((5, 7), (64, 90)), ((2, 2), (30, 41)), ((80, 80), (77, 50))):
+        field = rng.standard_normal((rows, columns), np.float32)
+        expected = cv2.resize(field, (width, height), interpolation=cv2.INTER_CUBIC)
+        np.testing.assert_allclose(exact.enlarge(field, height, width), expected, atol=3e-6)
+    mask = (rng.random((60, 80)) > 0.5).astype(np.float32)
+    for size in (3, 5, 7, 9, 11, 23):
+        np.testing.assert_allclose(exact.blur(mask, size), cv2.GaussianBlur(mask, (size, size), 0), atol=1e-6)

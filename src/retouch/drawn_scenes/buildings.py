@@ -1,4 +1,4 @@
-"""Houses and street fronts: boxes with windows, doors, awnings and signs, each face lit by its own direction."""
+"""Houses and street fronts: boxes with windows, doors, awnings and signs, each face shaded by its direction."""
 
 import numpy as np
 
@@ -12,9 +12,9 @@ def _rectangle(left: float, right: float, low: float, high: float) -> np.ndarray
     return np.array([[left, low], [right, low], [right, high], [left, high]], np.float32)
 
 
-def _fill(canvas: Canvas, shape: np.ndarray, z: float, albedo: np.ndarray, lit: np.ndarray | float, label: str) -> None:
+def _fill(canvas: Canvas, shape: np.ndarray, z: float, albedo: np.ndarray, sunlight: np.ndarray | float, label: str) -> None:
     box, mask = canvas.mask([canvas.camera.project(shape, z)])
-    canvas.paint(box, mask, albedo, lit, z, label)
+    canvas.paint(box, mask, albedo, sunlight, z, label)
 
 
 def front(
@@ -44,7 +44,7 @@ def front(
 def _side(
     canvas: Canvas, rng: np.random.Generator, x: float, z: float, width: float, height: float, base: np.ndarray, label: str
 ) -> None:
-    """The flank that is seen from the middle of the picture, running away from the camera."""
+    """The side that is visible from the middle of the picture, running away from the camera."""
     if x > 0:
         edge, facing = x, float(canvas.light.facing(-1, 0, 0))
     elif x + width < 0:

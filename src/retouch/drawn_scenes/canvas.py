@@ -1,4 +1,4 @@
-"""The picture while it is painted, back to front: what is there, not yet how it is lit.
+"""The picture while it is painted, back to front: albedo, sunlight and labels, before shading.
 
 Image, labels, body parts and the people's matte are painted by one function, so that they cannot disagree. The picture is
 painted at several times its size and averaged; labels take the middle sample.
@@ -9,16 +9,18 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from retouch.drawn_scenes import exact
 from retouch.drawn_scenes.light import Light, expose, shade
 
 SUPERSAMPLING = 2
+SUBPIXEL = 4  # bits of fraction in polygons
 ADE20K = {
     "wall": 1, "building": 2, "sky": 3, "tree": 5, "road": 7, "windowpane": 9, "grass": 10, "sidewalk": 12, "person": 13,
     "earth": 14, "door": 15, "mountain": 17, "plant": 18, "car": 21, "water": 22, "sea": 27, "house": 26, "field": 30,
     "fence": 33, "rock": 35, "signboard": 44, "sand": 47, "path": 53, "bench": 70, "boat": 77, "awning": 87,
     "streetlight": 88, "flower": 67,
 }  # fmt: skip
-"""The ADE20K numbers of what can be drawn."""
+"""The ADE20K numbers of everything that can be drawn."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,9 @@ class Canvas:
         size = camera.size
         self.camera, self.light = camera, light
         self.albedo = np.zeros((size, size, 3), np.float32)
-        self.lit = np.ones((size, size), np.float32)
+        self.sunlight = np.ones((size, size), np.float32)
         self.depth = np.full((size, size), 5000, np.float32)
-        self.emits = np.zeros((size, size), bool)
+        self.emissive = np.zeros((size, size), bool)
         self.labels = np.zeros((size, size), np.uint8)
         self.parts = np.zeros((size, size), np.uint8)
 
@@ -73,8 +75,7 @@ class Canvas:
         mask = np.zeros(shape, np.uint8)
         if mask.size:
             for polygon in polygons:
-                shifted = np.clip(np.rint((polygon - low) * 16), -(2**20), 2**20).astype(np.int32)
-                cv2.fillPoly(mask, [shifted], 1, lineType=cv2.LINE_8, shift=4)
+                cv2.fillPoly(mask, [_fixed_point(polygon - low)], 1, lineType=cv2.LINE_8, shift=SUBPIXEL)
         return box, mask.astype(bool)
 
     def paint(
@@ -82,20 +83,20 @@ class Canvas:
         box: tuple[slice, slice],
         mask: np.ndarray,
         albedo: np.ndarray,
-        lit: np.ndarray | float,
+        sunlight: np.ndarray | float,
         distance: np.ndarray | float,
         label: str,
         part: int = 0,
-        emits: bool = False,
+        emissive: bool = False,
     ) -> None:
         """Put `mask` of `box` in front of what is there. Arrays have the box's shape or broadcast to it."""
         if not mask.any():
             return
         shape = mask.shape
         self.albedo[box][mask] = np.broadcast_to(albedo, (*shape, 3))[mask]
-        self.lit[box][mask] = np.broadcast_to(lit, shape)[mask]
+        self.sunlight[box][mask] = np.broadcast_to(sunlight, shape)[mask]
         self.depth[box][mask] = np.broadcast_to(distance, shape)[mask]
-        self.emits[box][mask] = emits
+        self.emissive[box][mask] = emissive
         self.labels[box][mask] = ADE20K[label]
         self.parts[box][mask] = part
 
@@ -106,24 +107,25 @@ class Canvas:
         x = right + outline[:, 0] - reach * sun[0]
         z = np.maximum(distance + reach * sun[2], 0.35 * distance + 0.3)
         points = self.camera.project(np.stack([x, np.zeros_like(x)], axis=1), z)
-        box, mask = self.mask([cv2.convexHull(points.astype(np.float32))[:, 0]])
+        box, mask = self.mask([cv2.convexHull(_fixed_point(points))[:, 0] / (1 << SUBPIXEL)])
         if not mask.size:
             return
         ground = np.isin(self.labels[box], GROUND)
         blur = max(1, int(softness * self.camera.scale(distance) * 0.06)) * 2 + 1
-        dark = cv2.GaussianBlur(mask.astype(np.float32), (blur, blur), 0) * ground
-        self.lit[box] *= 1 - 0.92 * dark
+        dark = exact.blur(mask.astype(np.float32), blur) * ground
+        self.sunlight[box] *= 1 - 0.92 * dark
         self.albedo[box] *= (1 - 0.12 * dark)[..., None]
 
     def finish(self) -> dict[str, np.ndarray]:
-        """The lit picture and its maps: image H×W×3, labels, parts, matte H×W, all uint8."""
+        """The shaded picture and its maps: image H×W×3, labels, parts, matte H×W, all uint8."""
         n = SUPERSAMPLING
         size = self.camera.size // n
 
         def average(values: np.ndarray) -> np.ndarray:
-            return values.reshape(size, n, size, n, -1).mean(axis=(1, 3))
+            blocks = values.reshape(size, n, size, n, -1)
+            return blocks.sum(axis=3).sum(axis=1) / n**2
 
-        colour = average(shade(self.light, self.albedo, self.lit, self.depth, self.emits))
+        colour = average(shade(self.light, self.albedo, self.sunlight, self.depth, self.emissive))
         matte = average((self.labels == ADE20K["person"]).astype(np.float32))[..., 0]
         middle = slice(n // 2, None, n)
         return {
@@ -135,3 +137,8 @@ class Canvas:
 
 
 GROUND = [ADE20K[name] for name in ("road", "grass", "sidewalk", "earth", "field", "sand", "path", "water", "sea")]
+
+
+def _fixed_point(points: np.ndarray) -> np.ndarray:
+    """Canvas coordinates as OpenCV's integers with SUBPIXEL bits of fraction."""
+    return np.clip(np.rint(points * (1 << SUBPIXEL)), -(2**20), 2**20).astype(np.int32)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from retouch.drawn_scenes import buildings, objects, scenery
+from retouch.drawn_scenes import buildings, exact, objects, scenery
 from retouch.drawn_scenes.canvas import SUPERSAMPLING, Camera, Canvas
 from retouch.drawn_scenes.light import draw_light
 from retouch.drawn_scenes.people import Person, crowd
@@ -17,7 +17,7 @@ PORTRAIT_SHARE = 0.4
 
 
 def draw(seed: int, split: str, index: int, size: int) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Scene `index` of a split at size² px: uint8 maps (image, labels, parts, matte), and what is known about it.
+    """Scene `index` of a split at size² px: uint8 maps (image, labels, parts, matte), and the truth about it.
 
     The same arguments always give the same pixels; no two splits share a scene.
     """
@@ -49,7 +49,7 @@ def draw(seed: int, split: str, index: int, size: int) -> tuple[dict[str, np.nda
 
 
 def _near_to_far(rng: np.random.Generator, count: int, near: float, far: float) -> np.ndarray:
-    return np.exp(rng.uniform(np.log(near), np.log(far), count))
+    return np.asarray(exact.exp(rng.uniform(exact.log(near), exact.log(far), count)))
 
 
 def _anywhere(canvas: Canvas, rng: np.random.Generator, z: float, inside: float = 0.42) -> float:
@@ -131,7 +131,7 @@ def _beach(canvas: Canvas, rng: np.random.Generator, portrait: bool) -> list[Per
     scenery.ground(canvas, rng, "sea")
     x, distance = canvas.camera.ground()
     beach = rng.uniform(9, 22)
-    shore = beach * (1 + 0.08 * np.sin(x * rng.uniform(0.1, 0.4) + rng.uniform(0, 6)))
+    shore = beach * (1 + 0.08 * exact.sin(x * rng.uniform(0.1, 0.4) + rng.uniform(0, 6)))
     scenery.ground(canvas, rng, "sand", distance < shore)
     things: list[tuple[float, Paint]] = []
     for z in _near_to_far(rng, int(rng.integers(0, 4)), 40, 200):
@@ -168,7 +168,7 @@ def _lake(canvas: Canvas, rng: np.random.Generator, portrait: bool) -> list[Pers
     scenery.ground(canvas, rng, "grass")
     x, distance = canvas.camera.ground()
     shore = rng.uniform(9, 16)
-    bank = shore * (1 + 0.1 * np.sin(x * 0.3 + rng.uniform(0, 6)))
+    bank = shore * (1 + 0.1 * exact.sin(x * 0.3 + rng.uniform(0, 6)))
     scenery.ground(canvas, rng, "water", (distance > bank) & (distance < rng.uniform(90, 250)))
     things: list[tuple[float, Paint]] = []
     for z in _near_to_far(rng, int(rng.integers(0, 3)), 30, 80):

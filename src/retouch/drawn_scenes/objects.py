@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from retouch.drawn_scenes import exact
 from retouch.drawn_scenes.canvas import Canvas
 from retouch.drawn_scenes.textures import noise, paint_colour, vary
 
@@ -11,9 +12,9 @@ LEAVES = [(0.055, 0.125, 0.022), (0.085, 0.15, 0.03), (0.04, 0.09, 0.03), (0.12,
 def _blob(
     rng: np.random.Generator, x: float, y: float, wide: float, tall: float, rough: float = 0.12, points: int = 40
 ) -> np.ndarray:
-    angle = np.linspace(0, 2 * np.pi, points, endpoint=False)
+    cosine, sine = exact.arc(0, 2 * np.pi, points, closed=True)
     radius = 1 + rough * rng.standard_normal(points)
-    return np.stack([x + wide * radius * np.cos(angle), y + tall * radius * np.sin(angle)], axis=1)
+    return np.stack([x + wide * radius * cosine, y + tall * radius * sine], axis=1)
 
 
 def _solid(
@@ -34,9 +35,9 @@ def _solid(
     right = np.linspace(-1, 1, width, dtype=np.float32)[None] * round_
     up = np.linspace(0.8, -0.5, height, dtype=np.float32)[:, None] * round_
     bumps = noise(rng, mask.shape, max(width * 0.16, 2), 4) if rng is not None and grain else np.zeros(mask.shape, np.float32)
-    lit = canvas.light.facing(right + 0.5 * grain * bumps, up + 0.3 * grain * bumps, 1.0 - 0.4 * round_ * np.abs(right))
+    sunlight = canvas.light.facing(right + 0.5 * grain * bumps, up + 0.3 * grain * bumps, 1.0 - 0.4 * round_ * np.abs(right))
     albedo = albedo * np.clip(1 + grain * 0.5 * bumps, 0.35, 1.8)[..., None]
-    canvas.paint(box, mask, albedo, lit * np.clip(1 + grain * 0.35 * bumps, 0.2, 1.3), z, label)
+    canvas.paint(box, mask, albedo, sunlight * np.clip(1 + grain * 0.35 * bumps, 0.2, 1.3), z, label)
 
 
 def tree(canvas: Canvas, rng: np.random.Generator, x: float, z: float, height: float) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from retouch.drawn_scenes import exact
 from retouch.drawn_scenes.canvas import Canvas
 from retouch.drawn_scenes.textures import cloth, paint_colour, vary
 
@@ -25,23 +26,24 @@ HAIR = [
 
 def capsule(a: np.ndarray, b: np.ndarray, start: float, end: float) -> np.ndarray:
     """A limb: the outline around the segment a–b with half-widths `start` and `end`, rounded."""
-    along = (b - a) / (np.linalg.norm(b - a) + 1e-9)
+    right, up = b - a
+    along = (b - a) / (np.sqrt(right * right + up * up) + 1e-9)
     out = np.array([-along[1], along[0]])
-    turn = np.linspace(0, np.pi, 7)[:, None]
-    cap_b = b + end * (np.cos(turn) * out + np.sin(turn) * along)
-    cap_a = a + start * (-np.cos(turn) * out - np.sin(turn) * along)
+    cosine, sine = (values[:, None] for values in exact.arc(0, np.pi, 7))
+    turned = cosine * out + sine * along
+    cap_b, cap_a = b + end * turned, a - start * turned
     return np.concatenate([cap_b, cap_a])
 
 
 def ellipse(centre: np.ndarray, wide: float, tall: float, start: float = 0, end: float = 2 * np.pi) -> np.ndarray:
     """An ellipse, or the part of it between two angles (0 = right, π/2 = up)."""
-    angle = np.linspace(start, end, 28)
-    return centre + np.stack([wide * np.cos(angle), tall * np.sin(angle)], axis=1)
+    cosine, sine = exact.arc(start, end, 28)
+    return centre + np.stack([wide * cosine, tall * sine], axis=1)
 
 
 @dataclass(frozen=True)
 class Garment:
-    """What one piece of clothing is made of."""
+    """The pattern and colours of a piece of clothing."""
 
     pattern: str
     colours: np.ndarray  # 2×3
@@ -60,8 +62,8 @@ class Person:
         self.canvas, self.rng, self.x, self.z, self.height = canvas, rng, x, z, height
         self.skin = vary(rng, SKIN[rng.integers(len(SKIN))], 0.1)
         self.hair = vary(rng, HAIR[rng.integers(len(HAIR))], 0.2)
-        self.top, self.bottom, self.over = _garment(rng), _garment(rng), _garment(rng)
-        self.wears = str(rng.choice(["pants", "pants", "skirt", "dress"]))
+        self.top, self.bottom, self.outer = _garment(rng), _garment(rng), _garment(rng)
+        self.outfit = str(rng.choice(["pants", "pants", "skirt", "dress"]))
         self.coat, self.hat, self.glasses, self.scarf = rng.random(4) < [0.3, 0.25, 0.2, 0.2]
         self.long_hair, self.long_sleeves = rng.random() < 0.5, rng.random() < 0.6
         self.build = rng.uniform(0.88, 1.2)
@@ -78,13 +80,13 @@ class Person:
             return
         right = np.linspace(-1.05, 1.05, mask.shape[1], dtype=np.float32)[None]
         up = np.linspace(0.35, -0.2, mask.shape[0], dtype=np.float32)[:, None]
-        lit = canvas.light.facing(right, up, 1 - 0.5 * np.abs(right))
+        sunlight = canvas.light.facing(right, up, 1 - 0.5 * np.abs(right))
         if isinstance(what, Garment):
             grain = max(canvas.camera.scale(self.z) * self.height * 0.022, 1.2)
             albedo = cloth(mask.shape, what.pattern, what.colours, grain, self.rng)
         else:
             albedo = what * (1 + 0.05 * self.rng.standard_normal((*mask.shape, 1), np.float32))
-        canvas.paint(box, mask, albedo, lit, self.z, "person", LIP[part])
+        canvas.paint(box, mask, albedo, sunlight, self.z, "person", LIP[part])
 
     def outline(self) -> np.ndarray:
         """The rough silhouette in metres around the foot, for the shadow."""
@@ -103,7 +105,7 @@ class Person:
 
     def _legs(self) -> None:
         w = self.build
-        covered = self.bottom if self.wears == "pants" else None
+        covered = self.bottom if self.outfit == "pants" else None
         for side, (sign, leg, shoe) in enumerate([(-1, "right-leg", "right-shoe"), (1, "left-leg", "left-shoe")]):
             hip = np.array([sign * 0.045 * w, 0.49])
             foot = np.array([sign * (0.05 + self.stride * 0.6), 0.035 + 0.012 * side])
@@ -111,20 +113,20 @@ class Person:
             limb = [capsule(hip, knee, 0.052 * w, 0.038 * w), capsule(knee, foot, 0.038 * w, 0.024 * w)]
             self._put(limb, "pants" if covered else leg, covered or self.skin)
             if covered is None and self.bend[side] > 0.3:
-                self._put([capsule(foot + [0, 0.05], foot, 0.027 * w, 0.025 * w)], "socks", self.over.colours[1])
+                self._put([capsule(foot + [0, 0.05], foot, 0.027 * w, 0.025 * w)], "socks", self.outer.colours[1])
             toe = foot + np.array([sign * 0.035, -0.022])
-            self._put([capsule(foot + [0, -0.015], toe, 0.026, 0.02)], shoe, self.over.colours[0] * 0.5)
+            self._put([capsule(foot + [0, -0.015], toe, 0.026, 0.02)], shoe, self.outer.colours[0] * 0.5)
 
     def _arm(self, side: int) -> None:
         sign, name = ((-1, "right-arm"), (1, "left-arm"))[side]
         w = self.build
         shoulder = np.array([sign * 0.105 * w, 0.80])
         lean = sign * (0.18 + 0.25 * abs(self.swing[side]))
-        elbow = shoulder + 0.165 * np.array([np.sin(lean), -np.cos(lean)])
+        elbow = shoulder + 0.165 * np.array([exact.sin(lean), -exact.cos(lean)])
         fold = lean - sign * self.bend[side] * 1.4
-        wrist = elbow + 0.15 * np.array([np.sin(fold), -np.cos(fold)])
-        sleeve = self.over if self.coat else self.top
-        part = "coat" if self.coat else ("dress" if self.wears == "dress" else "upper-clothes")
+        wrist = elbow + 0.15 * np.array([exact.sin(fold), -exact.cos(fold)])
+        sleeve = self.outer if self.coat else self.top
+        part = "coat" if self.coat else ("dress" if self.outfit == "dress" else "upper-clothes")
         self._put([capsule(elbow, wrist, 0.026 * w, 0.019 * w), ellipse(wrist + [0, -0.012], 0.02, 0.024)], name, self.skin)
         upper = [capsule(shoulder, elbow, 0.038 * w, 0.029 * w)]
         if self.coat or self.long_sleeves:
@@ -149,22 +151,22 @@ class Person:
             [
                 [-0.07, 0.6],
                 [0.07, 0.6],
-                [0.125, 0.3 if self.wears == "dress" else 0.34],
-                [-0.125, 0.3 if self.wears == "dress" else 0.34],
+                [0.125, 0.3 if self.outfit == "dress" else 0.34],
+                [-0.125, 0.3 if self.outfit == "dress" else 0.34],
             ]
         )
         scale = np.array([w, 1.0])
         self._put([capsule(np.array([0, 0.80]), np.array([0, 0.87]), 0.032, 0.028)], "face", self.skin)
-        if self.wears == "skirt":
+        if self.outfit == "skirt":
             self._put([flare * scale], "skirt", self.bottom)
-        if self.wears == "dress":
+        if self.outfit == "dress":
             self._put([chest * scale, flare * scale], "dress", self.top)
         else:
             self._put([chest * scale], "upper-clothes", self.top)
         if self.coat:
             for sign in (-1, 1):
                 half = np.array([[0.022, 0.83], [0.06, 0.84], [0.118, 0.79], [0.09, 0.62], [0.10, 0.40], [0.03, 0.40]])
-                self._put([half * scale * np.array([sign, 1])], "coat", self.over)
+                self._put([half * scale * np.array([sign, 1])], "coat", self.outer)
         if self.scarf:
             self._put([ellipse(np.array([0, 0.838]), 0.06, 0.022)], "scarf", self.bottom.colours[0])
 
@@ -184,7 +186,7 @@ class Person:
         if self.hat:
             crown = ellipse(centre + [0, 0.032], 0.056, 0.052, 0, np.pi)
             brim = ellipse(centre + [0, 0.034], 0.085, 0.012)
-            self._put([crown, brim], "hat", self.over.colours[0])
+            self._put([crown, brim], "hat", self.outer.colours[0])
 
 
 def crowd(canvas: Canvas, rng: np.random.Generator, places: list[tuple[float, float]]) -> list[Person]:

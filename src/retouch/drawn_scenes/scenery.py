@@ -1,7 +1,8 @@
-"""What is far or flat: sky, mountains, ground, water."""
+"""Sky, mountains, ground and water."""
 
 import numpy as np
 
+from retouch.drawn_scenes import exact
 from retouch.drawn_scenes.canvas import Canvas
 from retouch.drawn_scenes.textures import lay, noise, tile, vary
 
@@ -21,10 +22,10 @@ def sky(canvas: Canvas, rng: np.random.Generator) -> None:
     light, size = canvas.light, canvas.camera.size
     rows = np.arange(size, dtype=np.float32)[:, None]
     height = np.clip((canvas.camera.horizon - rows) / size, 0, 1)
-    blend = np.exp(-height * rng.uniform(3.5, 6))[..., None]
+    blend = exact.exp(-height * rng.uniform(3.5, 6)).astype(np.float32)[..., None]
     colour = light.zenith * (1 - blend) + light.horizon * blend
     columns = (np.arange(size, dtype=np.float32)[None] / size - 0.5) * 1.2
-    glow = np.exp(-((columns - np.sin(light.azimuth)) ** 2) * 2.5 - height * 2.5)[..., None]
+    glow = exact.exp(-((columns - exact.sin(light.azimuth)) ** 2) * 2.5 - height * 2.5).astype(np.float32)[..., None]
     ahead = max(0.0, -float(light.direction[2])) + 0.25
     colour = colour * (1 + 0.55 * glow * ahead) + light.sun * 0.05 * glow * ahead
     cloud = noise(rng, (size, size), size * rng.uniform(0.25, 0.6), 5)
@@ -35,7 +36,7 @@ def sky(canvas: Canvas, rng: np.random.Generator) -> None:
     white = (light.sky * 0.55 + light.sun * 0.3) * (0.92 + 0.1 * noise(rng, (size, size), size / 6, 3)[..., None])
     whole = (slice(0, size), slice(0, size))
     canvas.paint(
-        whole, np.ones((size, size), bool), colour * (1 - 0.85 * cover) + white * 0.85 * cover, 1, 5000, "sky", emits=True
+        whole, np.ones((size, size), bool), colour * (1 - 0.85 * cover) + white * 0.85 * cover, 1, 5000, "sky", emissive=True
     )
 
 
@@ -49,9 +50,9 @@ def mountains(canvas: Canvas, rng: np.random.Generator, distance: float, height:
     box, mask = canvas.mask([outline])
     relief = noise(rng, mask.shape, max(mask.shape[0], 8) / 1.5, 5)
     slope = np.gradient(relief, axis=1) * 6 if mask.size and min(mask.shape) > 1 else relief
-    lit = canvas.light.facing(slope, 0.9, 0.5)
+    sunlight = canvas.light.facing(slope, 0.9, 0.5)
     albedo = vary(rng, COLOURS["mountain"]) * (1 + 0.18 * relief[..., None])
-    canvas.paint(box, mask, albedo, lit, distance, "mountain")
+    canvas.paint(box, mask, albedo, sunlight, distance, "mountain")
 
 
 def ground(canvas: Canvas, rng: np.random.Generator, label: str, inside: np.ndarray | None = None) -> None:
@@ -65,29 +66,29 @@ def ground(canvas: Canvas, rng: np.random.Generator, label: str, inside: np.ndar
     fine = lay(texture, x, distance, metres) + 0.6 * lay(texture, x, distance * 0.7, metres * 5.3)
     albedo = vary(rng, COLOURS[label], 0.08) * np.clip(1 + contrast * fine, 0.25, 2)[..., None]
     up = float(canvas.light.direction[1])
-    lit = np.clip(up * (1 + 0.25 * contrast * fine), 0, 1)
+    sunlight = np.clip(up * (1 + 0.25 * contrast * fine), 0, 1)
     if label in ("sea", "water"):
-        albedo, lit = _mirror(canvas, albedo, fine, distance), lit * 0.6
+        albedo, sunlight = _mirror(canvas, albedo, fine, distance), sunlight * 0.6
     if label == "sidewalk":
         slabs = (np.mod(x, 1.5) < 0.05) | (np.mod(distance, 1.5) < 0.05)
         albedo = albedo * np.where(slabs & (distance < 14), 0.78, 1.0)[..., None]
     if label == "field":
-        furrows = np.sin(x * 6 / (1 + distance * 0.02))
+        furrows = exact.sin(x * 6 / (1 + distance * 0.02)).astype(np.float32)
         albedo = albedo * (1 + 0.12 * furrows * np.clip(25 / distance, 0, 1))[..., None]
     whole = (slice(0, canvas.camera.size), slice(0, canvas.camera.size))
-    canvas.paint(whole, mask, albedo, lit, np.minimum(distance, 3000), label)
+    canvas.paint(whole, mask, albedo, sunlight, np.minimum(distance, 3000), label)
 
 
 def _mirror(canvas: Canvas, albedo: np.ndarray, waves: np.ndarray, distance: np.ndarray) -> np.ndarray:
-    """Water shows the sky the more, the flatter one looks at it."""
-    fresnel = np.clip(0.06 + 0.9 * np.exp(-10 * canvas.camera.height / np.maximum(distance, 1)) + 0.07 * waves, 0, 0.92)[
+    """The albedo of water, which mirrors the sky the more, the flatter it is seen (Fresnel)."""
+    fresnel = np.clip(0.06 + 0.9 * exact.exp(-10 * canvas.camera.height / np.maximum(distance, 1)) + 0.07 * waves, 0, 0.92)[
         ..., None
     ]
     light = canvas.light
     # albedo is later multiplied by this light, so the sky's own colour is divided by it
-    received = (light.sky + light.sun * light.direction[1] * 0.6) * 0.42
-    seen = (0.6 * light.horizon + 0.4 * light.zenith) / received
-    return albedo * (1 - fresnel) + seen * fresnel * 0.8
+    irradiance = (light.sky + light.sun * light.direction[1] * 0.6) * 0.42
+    reflection = (0.6 * light.horizon + 0.4 * light.zenith) / irradiance
+    return albedo * (1 - fresnel) + reflection * fresnel * 0.8
 
 
 def strip(canvas: Canvas, left: float, right: float, near: float = 0.0, far: float = 4000.0) -> np.ndarray:
@@ -101,4 +102,4 @@ def markings(canvas: Canvas, rng: np.random.Generator, middle: float) -> None:
     x, distance = canvas.camera.ground()
     dashes = (np.abs(x - middle) < 0.09) & (np.mod(distance + rng.uniform(0, 6), 6) < 3) & (distance < 90)
     whole = (slice(0, canvas.camera.size), slice(0, canvas.camera.size))
-    canvas.paint(whole, dashes, vary(rng, (0.62, 0.6, 0.55), 0.05), canvas.lit, np.minimum(distance, 3000), "road")
+    canvas.paint(whole, dashes, vary(rng, (0.62, 0.6, 0.55), 0.05), canvas.sunlight, np.minimum(distance, 3000), "road")

@@ -1,7 +1,10 @@
 """Textures: noise at several scales, and patterns made of it. Arrays are float32 around 0 (noise) or 1 (factors)."""
 
-import cv2
+from functools import cache
+
 import numpy as np
+
+from retouch.drawn_scenes import exact
 
 
 def noise(rng: np.random.Generator, shape: tuple[int, int], grain: float, octaves: int = 4) -> np.ndarray:
@@ -12,7 +15,7 @@ def noise(rng: np.random.Generator, shape: tuple[int, int], grain: float, octave
     for _ in range(octaves):
         cells = (max(int(height / grain) + 2, 2), max(int(width / grain) + 2, 2))
         field = rng.standard_normal(cells, np.float32)
-        total += weight * cv2.resize(field, (width, height), interpolation=cv2.INTER_CUBIC)
+        total += weight * exact.enlarge(field, height, width)
         weight *= 0.6
         grain = max(grain / 2, 1.0)
     return total / max(float(total.std()), 1e-6)
@@ -21,17 +24,37 @@ def noise(rng: np.random.Generator, shape: tuple[int, int], grain: float, octave
 def tile(rng: np.random.Generator, size: int = 256) -> np.ndarray:
     """A square of noise that repeats without a seam, for `lay`."""
     spectrum = np.fft.rfft2(rng.standard_normal((size, size)))
-    frequency = np.hypot(np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None]) * size
-    field = np.fft.irfft2(spectrum / (2 + frequency) ** 1.1, (size, size)).astype(np.float32)
+    field = np.fft.irfft2(spectrum / _damping(size), (size, size)).astype(np.float32)
     return (field - field.mean()) / field.std()
+
+
+@cache
+def _damping(size: int) -> np.ndarray:
+    """What the amplitude of each frequency of `np.fft.rfft2` is divided by: coarse structure stands out."""
+    rows, columns = np.fft.fftfreq(size)[:, None], np.fft.rfftfreq(size)[None]
+    return exact.power(2 + np.sqrt(rows * rows + columns * columns) * size, 1.1)
 
 
 def lay(texture: np.ndarray, x: np.ndarray, y: np.ndarray, metres: float) -> np.ndarray:
     """Sample a repeating texture at ground coordinates; one repeat is `metres` long. Fades where it gets finer than a pixel."""
     size = texture.shape[0]
-    u, v = np.mod(x / metres * size, size), np.mod(y / metres * size, size)
-    sampled = cv2.remap(texture, u.astype(np.float32), v.astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
-    return sampled * np.clip(60 / np.maximum(y, 1e-3), 0.12, 1)
+    columns, across = _cells(x / metres * size, size)
+    rows, down = _cells(y / metres * size, size)
+    next_columns, flat = (columns + 1) % size, texture.ravel()
+    upper, lower = (
+        _mix(flat[row * size + columns], flat[row * size + next_columns], across) for row in (rows, (rows + 1) % size)
+    )
+    return _mix(upper, lower, down) * np.clip(60 / np.maximum(y, 1e-3), 0.12, 1)
+
+
+def _cells(places: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """The texture's sample before each place, and the share of the way to the next."""
+    first = np.floor(places)
+    return first.astype(np.intp) % size, places - first
+
+
+def _mix(first: np.ndarray, second: np.ndarray, share: np.ndarray) -> np.ndarray:
+    return first + (second - first) * share
 
 
 def bricks(shape: tuple[int, int], course: float, rng: np.random.Generator) -> np.ndarray:
@@ -55,7 +78,7 @@ def cloth(shape: tuple[int, int], pattern: str, colours: np.ndarray, grain: floa
 
 def vary(rng: np.random.Generator, colour: tuple[float, float, float], amount: float = 0.12) -> np.ndarray:
     """A linear colour near `colour`: brightness and each channel scaled at random."""
-    factors = np.exp(rng.normal(0, amount)) * np.exp(rng.normal(0, amount * 0.35, 3))
+    factors = exact.exp(rng.normal(0, amount)) * exact.exp(rng.normal(0, amount * 0.35, 3))
     return np.clip(np.array(colour) * factors, 0.01, 0.95).astype(np.float32)
 
 

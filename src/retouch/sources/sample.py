@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -22,6 +23,7 @@ from retouch.storage.disk import prune
 
 MAPS = {"image": "images", "labels": "labels", "parts": "parts", "matte": "mattes"}
 PROCESSES = 2
+COMPRESSION = zlib.Z_RLE  # the other ways search for repeats, which zlib does differently on different processors
 
 
 class Sample(Source):
@@ -79,7 +81,7 @@ def draw_scene(name: tuple[str, int], into: Path, seed: int, size: int) -> None:
     files = _files(into, *name)
     for kind in MAPS:
         with atomic_file(files[kind]) as partial_path:
-            partial_path.write_bytes(encode(maps[kind]))
+            partial_path.write_bytes(encode(maps[kind], compress_type=COMPRESSION))
     write_json(files["truth"], {"id": files["image"].stem, "split": name[0], "index": name[1], **truth})
 
 
