@@ -75,7 +75,7 @@ TINY = {
         "region": None,  # two make the point
     },
     "evaluate": {"pictures": 2},
-    "gate": {"max_mse_ratio": 1000.0},
+    "gate": {"max_ratio": 1000.0},
 }
 
 
@@ -132,6 +132,7 @@ def test_a_parameter_of_one_model_concerns_that_model_only(by_dvc):
     finally:
         by_dvc.change({"models": {"idih": {"steps": 6}}})
     assert "train@idih" in changed
+    assert "baselines" not in changed
     assert not [name for name in changed if name.endswith("@sgmmh-om")]
 
 
@@ -148,7 +149,7 @@ def test_a_failed_gate_stops_training(by_dvc):
 
 def test_a_second_pipeline_in_the_workspace_is_refused(by_flow):
     holder = subprocess.Popen(
-        [sys.executable, "-c", "from flows.workspace import lease\nwith lease():\n    print('held', flush=True)\n    input()"],
+        [sys.executable, "-c", "from flows.workspace import lock\nwith lock():\n    print('held', flush=True)\n    input()"],
         cwd=by_flow.folder,
         env=os.environ | {"PYTHONPATH": f"{by_flow.folder}/src:{by_flow.folder}"},
         stdin=subprocess.PIPE,

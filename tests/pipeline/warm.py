@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 LIBRARIES = (
-    "cv2", "great_expectations", "lightning.pytorch", "mlflow.pyfunc", "mlflow.tracking", "pandas", "pyarrow", "rich.progress",
+    "cv2", "great_expectations", "lightning.fabric", "mlflow.pyfunc", "mlflow.tracking", "pandas", "pyarrow", "rich.progress",
     "ruamel.yaml", "torch", "torchmetrics", "typer",
 )  # fmt: skip
 CLIENT = """\

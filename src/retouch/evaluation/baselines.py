@@ -20,7 +20,7 @@ from retouch.tasks.base import Task
 def baselines(
     settings: Settings, test_sets: Path = Path("test_sets"), reports: Path = Path("reports/baselines")
 ) -> dict[str, Any]:
-    """Measure the methods of the tasks that models of params.yaml have; writes metrics.json and per_image.csv. No LPIPS.
+    """Measure the methods without training of every task; writes metrics.json and per_image.csv. No LPIPS.
 
     Returns what metrics.json holds: under `methods`, by name, what a model's holds. Raises StoreError when a test set is
     missing or damaged.
@@ -28,12 +28,11 @@ def baselines(
     evaluate = settings.evaluate.model_copy(update={"lpips": None})
     summary: dict[str, Any] = {"methods": {}, "test_sets": {}}
     tables = []
-    for name in sorted({model.task for model in settings.models.values()}):
-        task = tasks.get(name)
+    for task in map(tasks.get, tasks.TASKS):
         methods = {method: create(method).eval() for method in task.baselines}
         kinds = {benchmark: section.kind for benchmark, section in settings.synthesize.benchmarks.items()}
         sets = {benchmark: test_sets / f"{benchmark}.arrow" for benchmark, kind in kinds.items() if kind in task.kinds}
-        if not methods:
+        if not methods or not sets:
             continue
         results = [_measure(task, methods, path, settings.model_copy(update={"evaluate": evaluate})) for path in sets.values()]
         table = pd.concat(results, ignore_index=True).sort_values(["method", "benchmark"], kind="stable", ignore_index=True)
