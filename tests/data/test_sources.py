@@ -204,7 +204,7 @@ def test_data_that_is_a_link_is_refused_before_anything_is_fetched(upstream, tmp
     (tmp_path / "disk").mkdir()
     monkeypatch.chdir(tmp_path / "project")
     Path("data").symlink_to(tmp_path / "disk")
-    with pytest.raises(SourceError, match="data is a link, which DVC cannot track: .*dvc cache dir"):
+    with pytest.raises(SourceError, match=r"data is a link, which DVC cannot track: .*dvc cache dir"):
         download(chosen)
     assert not any((tmp_path / "disk").iterdir())
 

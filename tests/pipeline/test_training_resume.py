@@ -16,8 +16,8 @@ import yaml
 from retouch.errors import SourceError
 from retouch.settings import parse
 from retouch.store import Scenes
-from retouch.training.checkpoint import Checkpoints
 from retouch.tasks.base import Share
+from retouch.training.checkpoint import Checkpoints
 from retouch.training.data import ECHO_INTERVAL, Mixture, StepData, parts_of
 
 STEPS = 24

@@ -64,7 +64,7 @@ def test_names_that_do_not_meet_are_an_error():
 
 
 def test_a_model_names_benchmarks_of_its_task():
-    with pytest.raises(SettingsError, match="models.idih names art of kind placement: harmonization takes regions, "):
+    with pytest.raises(SettingsError, match=r"models\.idih names art of kind placement: harmonization takes regions, "):
         parse(changed("models.idih.tests", ["art"]))
 
 

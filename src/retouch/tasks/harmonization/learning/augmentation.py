@@ -36,7 +36,7 @@ def augment(batch: SampleBatch, settings: AugmentationSettings, seed: int, share
     """Crop each composite to a random box, stretch it back to its size, mirror every other one, and warp label maps.
 
     Input, target and mask move together, bilinear: masks become soft at their edges, as in the authors' code; `regions`,
-    `direction` and `labels` follow by the nearest pixel. A crop without foreground is drawn again, but for a share `keep_empty`.
+    `direction` and `labels` follow by the nearest pixel. A crop without foreground is drawn again, but for `keep_empty` of them.
     """
     count, height, width = len(batch), *batch.input.shape[-2:]
     generator = torch.Generator().manual_seed(seed)
@@ -50,7 +50,9 @@ def augment(batch: SampleBatch, settings: AugmentationSettings, seed: int, share
         planes = torch.cat([batch.input, batch.target, batch.mask], dim=1)
         image, target, mask = _sample(planes, grid, "bilinear").split([3, 3, 1], dim=1)
         direction = None if batch.direction is None else _nearest(batch.direction, grid)
-        batch = replace(batch, input=image, target=target, mask=mask, regions=_nearest(batch.regions, grid), direction=direction)
+        batch = replace(
+            batch, input=image, target=target, mask=mask, regions=_nearest(batch.regions, grid), direction=direction
+        )
     elif not settings.label_jitter:
         return batch
     if batch.labels is None:
