@@ -42,9 +42,7 @@ class AugmentationSettings(Section):
     crop: Annotated[float, Field(gt=0, le=1)]  # RandomResizedCrop: the least share of the picture; 1 = off
     keep_empty: Probability  # of keeping a crop without foreground in place of drawing again
     clean_probability: Probability  # of showing the target in place of the composite: there is then nothing to correct
-    label_jitter: Annotated[
-        float, Field(ge=0)
-    ]  # px by which label maps are warped: a scene parser's edges are off too
+    label_jitter: Annotated[float, Field(ge=0)]  # px by which label maps are warped: a scene parser's edges are off too
 
 
 class HarmonizationSettings(ModelSettings):

@@ -36,7 +36,7 @@ def augment(batch: SampleBatch, settings: AugmentationSettings, seed: int, share
     """Crop each composite to a random box, stretch it back to its size, mirror every other one, and warp label maps.
 
     Input, target and mask move together, bilinear: masks become soft at their edges, as in the authors' code; `regions`,
-    `direction` and `labels` follow by the nearest pixel. A crop without foreground is drawn again, all but `keep_empty` of them.
+    `direction` and `labels` follow by the nearest pixel. A crop without foreground is drawn again, but for some (`keep_empty`).
     """
     count, height, width = len(batch), *batch.input.shape[-2:]
     generator = torch.Generator().manual_seed(seed)
