@@ -1,10 +1,13 @@
+"""One picture of any size through a network, and requests of many."""
+
 import numpy as np
 import pytest
 import torch
 
-from retouch.errors import RetouchError
-from retouch.inference.harmonize import harmonize
-from retouch.models import create
+from retouch.errors import RetouchError, SettingsError
+from retouch.inference.harmonize import harmonize, predict
+from retouch.inference.network_files import LoadedNetwork, load, save
+from retouch.models import ARCHITECTURES, Architecture, create, register
 from retouch.models.harmonization import Harmonizer, Prediction
 
 
@@ -107,3 +110,65 @@ def test_other_shapes_and_types_are_refused(wrong):
 
 def test_models_without_parameters_harmonize_too(picture):
     np.testing.assert_array_equal(harmonize(create("identity"), picture, half(picture), 32).image, picture)
+
+
+class Toy(Brighter):
+    """An architecture that is defined outside the package."""
+
+    def __init__(self, needs_mask: bool = True) -> None:
+        super().__init__()
+        self.needs_mask = needs_mask
+
+    def forward(self, batch):
+        light = self.amount * batch["mask"] if self.needs_mask else self.amount
+        return Prediction(self.clamp_unless_training(batch["composite"] + light))
+
+
+@pytest.fixture
+def served(monkeypatch, tmp_path) -> dict[bool, LoadedNetwork]:
+    """A network that needs a mask and one that does not, as a package loads them."""
+    networks = {}
+    for needs_mask in (True, False):
+        name = f"toy-{needs_mask}"
+        monkeypatch.setitem(ARCHITECTURES, name, Architecture(f"{__name__}:Toy", "toys", None, "toy task"))
+        options = {"needs_mask": needs_mask}
+        save(tmp_path / name, Toy(needs_mask), name, options, {"name": name, "size": "32", "digest": "d"})
+        networks[needs_mask] = load(tmp_path / name)
+    return networks
+
+
+def test_a_loaded_network_knows_its_task_and_working_size(served):
+    assert (served[True].task, served[True].size, served[True].options) == ("toy task", 32, {"needs_mask": True})
+
+
+def test_requests_are_answered_in_order(served, rng):
+    images = rng.integers(0, 180, (3, 40, 30, 3), dtype=np.uint8)
+    masks = np.zeros((3, 40, 30), np.uint8)
+    masks[1] = 255
+    answer = predict(served[True], {"image": images, "mask": masks})
+    assert (answer.shape, answer.dtype) == (images.shape, np.uint8)
+    np.testing.assert_array_equal(answer[[0, 2]], images[[0, 2]])
+    assert np.abs(answer[1].astype(int) - images[1] - 51).max() <= 1
+    without = predict(served[False], {"image": images})
+    np.testing.assert_array_equal(without[1], answer[1])
+    np.testing.assert_array_equal(predict(served[False], {"image": images, "mask": masks[:1]}), without)
+    assert predict(served[True], {"image": images[:0], "mask": masks[:0]}).shape == (0, 40, 30, 3)
+
+
+def test_requests_that_lack_the_mask_or_have_another_size_are_refused_in_one_sentence(served, rng):
+    images = rng.integers(0, 180, (2, 40, 30, 3), dtype=np.uint8)
+    with pytest.raises(RetouchError, match="needs a foreground mask: give one") as missing:
+        predict(served[True], {"image": images})
+    with pytest.raises(RetouchError, match=r"mask is \(2, 30, 40\) but image is \(2, 40, 30, 3\)") as other:
+        predict(served[True], {"image": images, "mask": np.zeros((2, 30, 40), np.uint8)})
+    assert not any("\n" in str(refusal.value) for refusal in (missing, other))
+
+
+def test_architectures_of_others_can_be_registered_once(monkeypatch):
+    monkeypatch.setattr("retouch.models.ARCHITECTURES", dict(ARCHITECTURES))
+    toy = Architecture(f"{__name__}:Toy", "toys", None)
+    register("toy", toy)
+    register("toy", toy)
+    assert isinstance(create("toy", needs_mask=False), Toy)
+    with pytest.raises(SettingsError, match="there is an architecture 'idih' already"):
+        register("idih", toy)
