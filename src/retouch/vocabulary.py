@@ -51,19 +51,19 @@ LIP = _names(_LIP)
 """The 19 body parts of Look into Person."""
 
 OBJECTS = _names(", ".join((_THINGS, _STUFF, _MORE)))
-"""Of every source of labelled objects: COCO's things 1–91 (11 of them never annotated), COCO-Stuff's stuff 92–182, others."""
+"""Categories of all sources of labelled objects: COCO's things 1–91 (11 are never annotated), COCO-Stuff's 92–182, others."""
 THINGS = range(1, 92)
 """Numbers of countable objects."""
 COCO_STUFF = 182
 """The last number of COCO and COCO-Stuff."""
 
 VOCABULARIES = {"labels": ADE20K, "parts": LIP, "objects": OBJECTS}
-"""Which vocabulary each label map of a scene is in."""
+"""The vocabulary of each label map of a scene."""
 
 
 def number_of(name: str) -> int:
-    """The number of a category; `sky` finds COCO-Stuff's `sky-other`. Raises SourceError for a name that is not there."""
+    """The number of a category; `sky` means COCO-Stuff's `sky-other`. Raises SourceError for an unknown name."""
     for candidate in (name, f"{name}-other", f"{name}-stuff"):
         if candidate in OBJECTS:
             return OBJECTS.index(candidate)
-    raise SourceError(f"{name!r} is no object category of COCO or COCO-Stuff: use one of their names")
+    raise SourceError(f"{name!r} is not an object category of COCO or COCO-Stuff: use one of their names")

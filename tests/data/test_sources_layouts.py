@@ -157,7 +157,7 @@ def test_objects_are_numbered_by_their_names(tmp_path):
     photos = list(get("objects").photos(objects(tmp_path)))
     assert [OBJECTS[number] for number in photos[0].objects.numbers] == ["unlabelled", "car", "sky-other", "field"]
     (tmp_path / "objects/classes.json").write_text(json.dumps({"classes": ["unlabelled", "flying saucer"]}))
-    with pytest.raises(SourceError, match=r"classes\.json: 'flying saucer' is no object category"):
+    with pytest.raises(SourceError, match=r"classes\.json: 'flying saucer' is not an object category"):
         list(get("objects").photos(tmp_path))
 
 

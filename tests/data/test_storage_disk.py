@@ -117,7 +117,8 @@ def test_a_path_that_is_accepted_stays_below(parts):
 
 
 def test_lists_and_trees_are_checked():
-    assert parse_sums(f"# note\n\n{'A' * 64} *./x y\n", "list") == {"x y": f"sha256:{'a' * 64}"}
+    text = f"# note\n\n{'A' * 64} *./x y\n{'b' * 64}  ./._x y\n{'b' * 64}  .git/x\n"
+    assert parse_sums(text, "list") == {"x y": f"sha256:{'a' * 64}"}
     for line in ("abc  x", f"{'a' * 64} x", f"{'a' * 64}  ../x"):
         with pytest.raises(SourceError, match="list"):
             parse_sums(line, "list")

@@ -41,6 +41,7 @@ def test_a_fresh_folder_holds_what_belongs_to_the_source(place, proxy, tmp_path)
     assert tree(tmp_path / "data/scenes") == digests(SMALL)
     assert not list((tmp_path / ".retouch").rglob("*.notes"))
     everything = SourceLayout("scenes", "anything", ("",))
+    client().put_object(Bucket=place, Key="v1/.DS_Store", Body=b"hidden")
     fetch(place, proxy, tmp_path, everything, prefix="")
     assert set(tree(tmp_path / "data/scenes")) == {*(f"v1/{path}" for path in SMALL), "v1/Scenes2/x.jpg", "other"}
 

@@ -44,9 +44,8 @@ def fetch_archives(location: Location, archives: Sequence[Archive], into: Path, 
             log.extend([FileRecord(path, tag, *size_and_time(into / path), value) for path, value in paths.items()])
             log.extend([FileRecord(_completion_mark(item), tag, 0, 0, checksum)])  # last, as the archive is complete only now
 
-    sizes = [item.size for item in stale]
-    known = [size for size in sizes if size is not None]
-    with ProgressBar(into.name, len(stale), sum(known) if len(known) == len(sizes) else None) as bar:
+    sizes = [item.size for item in stale if item.size is not None]
+    with ProgressBar(into.name, len(stale), sum(sizes) if len(sizes) == len(stale) else None) as bar:
         fetch_items(location, stale, partials, deliver, bar)
     log.retain(path for path, record in log.records.items() if record.tag in set(tags.values()))
     return len(stale)

@@ -133,22 +133,22 @@ def _common_expectations(settings: Settings) -> list["Expectation"]:
 
 def sample_table(manifest: pd.DataFrame, scenes: pd.DataFrame) -> pd.DataFrame:
     """The manifest with whether each sample's scene, and the scenes that its recipe refers to, are test scenes."""
-    known = _test_scenes(scenes)
-    references = [known.issuperset(names) for names in manifest["references"]]
-    return manifest.drop(columns="references").assign(known_scene=manifest["scene"].isin(known), known_references=references)
+    tests = _test_scenes(scenes)
+    references = [tests.issuperset(names) for names in manifest["references"]]
+    return manifest.drop(columns="references").assign(known_scene=manifest["scene"].isin(tests), known_references=references)
 
 
 def placement_table(manifest: pd.DataFrame, scenes: pd.DataFrame) -> pd.DataFrame:
     """The manifest with whether person and background come from test scenes, and whether the verdicts fit the kind."""
-    known, kind, spatial = _test_scenes(scenes), manifest["kind"], manifest["spatial"]
+    tests, kind, spatial = _test_scenes(scenes), manifest["kind"], manifest["spatial"]
     fits = (
         ((kind == "positive") & manifest["content"] & manifest["same_scene"] & (spatial == 1))
         | ((kind == "content") & ~manifest["content"] & ~manifest["same_scene"] & (spatial == 0))
         | ((kind == "spatial") & manifest["content"] & manifest["same_scene"] & (spatial < 1))
     )
     return manifest.assign(
-        known_scene=manifest["background_scene"].isin(known),
-        known_foreground=manifest["foreground_scene"].isin(known),
+        known_scene=manifest["background_scene"].isin(tests),
+        known_foreground=manifest["foreground_scene"].isin(tests),
         verdict_fits=fits,
     )
 
