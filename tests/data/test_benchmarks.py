@@ -166,10 +166,3 @@ def test_placements_make_no_samples_with_a_target(scenes):
     assert create("art", whole, scenes, "test").kind == "placement"
     with pytest.raises(SettingsError, match=r"benchmarks\.art: no samples .* kind 'placement'"):
         create_samples("art", whole, scenes, "test")
-
-
-def test_a_model_cannot_learn_from_placements():
-    raw = retouch_settings.yaml.safe_load(retouch_settings.Path("params/sample.yaml").read_text())
-    raw["models"]["idih"]["benchmarks"] = ["art"]
-    with pytest.raises(SettingsError, match=r"models\.idih names \['art'\]"):
-        retouch_settings.parse(raw)

@@ -80,7 +80,7 @@ def running(command: str, folder: Path, environment: dict[str, str], log: Path) 
             yield process
         finally:
             process.terminate()
-            process.wait(60)
+            process.wait(180)
 
 
 def wait_for_server(process: subprocess.Popen[bytes], address: str, log: Path) -> None:

@@ -344,5 +344,5 @@ def test_the_deployers_example_runs(project: Settings, monkeypatch: pytest.Monke
     try:
         exec(compile(example, "docs/deployer.md", "exec"), {})
     finally:
-        mlflow.set_tracking_uri("")
+        mlflow.set_tracking_uri(None)
     assert Image.open("harmonized.png").size == (70, 50)

@@ -3,10 +3,12 @@
 The task is to say how bright the photograph behind a composite is.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
+import mlflow
 import numpy as np
 import pytest
 import torch
@@ -142,7 +144,7 @@ def toy_settings(rate: float) -> settings.Settings:
 
 
 @pytest.fixture
-def project(tmp_path, monkeypatch) -> Path:
+def project(tmp_path, monkeypatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     monkeypatch.setitem(SETTINGS, "brightness", BrightnessSettings)
@@ -170,8 +172,6 @@ def test_a_task_in_one_file_goes_all_the_way(project):
     register(params, "meter")
     assert promote(params, "meter").state == "promoted"
     promote_products()
-
-    import mlflow
 
     mlflow.set_tracking_uri(uri())
     image = np.full((2, 48, 30, 3), 128, np.uint8)
