@@ -107,7 +107,7 @@ class OperatorMaskPrediction(Prediction):
 
     def layers(self, index: int = 0) -> LayerData:
         """Operator masks as layers, such as `add L`."""
-        values = self.operator_masks[index].float().cpu().numpy()
+        values = self.operator_masks[index].detach().float().cpu().numpy()
         attributes = {"space": self.retoucher.space_name, "operators": self.retoucher.operators}
         return LayerData("operators", self.retoucher.mask_names, {"values": values}, attributes)
 
@@ -121,8 +121,8 @@ class TransformPrediction(Prediction):
     def layers(self, index: int = 0) -> LayerData:
         """Regions as layers, such as `sky`; the region of a given mask is `foreground`."""
         arrays = {
-            "coefficients": self.transforms.coefficients[index].float().cpu().numpy(),
-            "regions": self.transforms.regions[index].float().cpu().numpy(),
+            "coefficients": self.transforms.coefficients[index].detach().float().cpu().numpy(),
+            "regions": self.transforms.regions[index].detach().float().cpu().numpy(),
         }
         classes = self.transforms.classes[index].tolist()
         names = tuple(FOREGROUND if self.mask_given else class_name(number) for number in classes)

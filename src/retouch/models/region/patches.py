@@ -60,9 +60,10 @@ class PatchEncoder(nn.Module):
         places = self._choose_places(numbers, count, boundary, near_boundary, counts)
         flat = places.flatten(1)
         own = torch.arange(count, device=places.device).repeat_interleave(places.shape[2])[None, :, None]
-        windows = self._windows(COLOUR_GAIN * composite - COLOUR_SHIFT, numbers, flat)
+        colours = COLOUR_GAIN * composite - COLOUR_SHIFT
+        windows = self._windows(colours, numbers, flat)
         positions = term_values[:, COLOUR_TERMS:].unflatten(2, composite.shape[-2:])
-        point = torch.cat([COLOUR_GAIN * composite - COLOUR_SHIFT, boundary, near_boundary, positions], dim=1)
+        point = torch.cat([colours, boundary, near_boundary, positions], dim=1)
         features = self._encode(windows, own, pixels_at(point, flat))
         shares = self._neighbour_shares(windows[0][:, :, 3], own, count)
         region = segments.number.flatten(1).gather(1, flat).view_as(places)
