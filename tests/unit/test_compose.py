@@ -13,8 +13,9 @@ from PIL import Image
 from retouch.settings import PerturbSettings
 from retouch.synthesis import pixels
 from retouch.synthesis.compose import MIN_AREA, classes_present, compose, render
-from retouch.synthesis.filter_recipe import Degradation, FilterRecipe, RegionEdit, draw_recipe
+from retouch.synthesis.filter_recipe import CSS_STRENGTHS, Degradation, FilterRecipe, RegionEdit, draw_recipe
 from retouch.synthesis.instagram import PAPER
+from retouch.synthesis.lab import multiply_lab
 from retouch.synthesis.recipe import sample_seed
 
 compose_module = sys.modules[render.__module__]
@@ -235,6 +236,30 @@ def test_default_strengths_are_pilgram_s_and_the_8_bit_space_is_recorded(batch):
             for css in ((), (name, edits[name].amounts))
         )
         assert torch.equal(plain, with_css)
+
+
+def test_sampled_strengths_come_from_all_their_ranges():
+    drawn = [draw_recipe([1], seed, rules(css_probability=1.0)).edits[0] for seed in range(1500)]
+    for name, ranges in CSS_STRENGTHS.items():
+        amounts = [edit.amounts[0] for edit in drawn if edit.css == name]
+        assert all(any(low <= amount <= high for low, high in ranges) for amount in amounts)
+        shares = [np.mean([low <= amount <= high for amount in amounts]) for low, high in ranges]
+        assert shares == pytest.approx([1 / len(ranges)] * len(ranges), abs=0.1)
+
+
+def test_without_kinds_of_degradations_nothing_is_degraded():
+    assert draw_recipe([1], 0, rules(degradations=[], degradation_probability=1.0)).degradation is None
+
+
+@pytest.mark.parametrize(("space", "eight_bit"), [("lab", False), ("lab-8bit", True)])
+def test_lab_factors_are_applied_in_the_space_of_the_recipe(batch, space, eight_bit):
+    images, factors = batch[0][:1], (0.9, 1.2, 0.8)
+    labels = torch.ones(1, 48, 40, dtype=torch.int64)
+    filtered, both = (
+        render(images, labels, [FilterRecipe(0, (RegionEdit(1, "moon", *second),))]).input.mul(255).round().byte()
+        for second in ((), (space, factors))
+    )
+    assert torch.equal(both[0].flatten(1), multiply_lab(filtered[0].flatten(1), factors, eight_bit))
 
 
 def test_seeds_are_stable_and_fit_63_bits():

@@ -12,6 +12,7 @@ def test_thresholds_have_the_published_means_and_ranges():
     drawn = np.array([thresholds(np.random.default_rng(seed)) for seed in range(4000)])
     assert drawn[:, 0].mean() == pytest.approx(-MEANS[0], abs=0.01)
     assert drawn[:, 1].mean() == pytest.approx(MEANS[1], abs=0.01)
+    assert np.log(np.abs(drawn)).std(axis=0) == pytest.approx([0.5, 0.5], abs=0.03)
     for values, (low, high) in zip(np.abs(drawn).T, RANGES, strict=True):
         assert low <= values.min() < low + 0.03
         assert high - 0.15 < values.max() <= high

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from retouch.color import lab_to_rgb
 from retouch.settings import QualitySettings
-from retouch.synthesis.quality import FLAT, acceptable
+from retouch.synthesis.quality import acceptable
 
 SIZE = 20  # px, so that one pixel is 0.25 %
 RULES = QualitySettings(change=(4.0, 40.0), clipped=0.1, structure=0.6)
@@ -67,7 +67,12 @@ def test_lightness_must_keep_its_structure(correlation):
         assert passes(grey(60 + mixed), grey(50 + own)) == (correlation >= RULES.structure)
 
 
-@pytest.mark.parametrize(("deviation", "expected"), [(0.9 * FLAT, True), (1.1 * FLAT, False)])
+@pytest.mark.parametrize("contrast", [0.3, 1.0, 3.0])
+def test_less_or_more_contrast_keeps_the_structure(contrast):
+    assert passes(grey(60 + contrast * pattern(5.0)), grey(50 + pattern(5.0)))
+
+
+@pytest.mark.parametrize(("deviation", "expected"), [(0.9, True), (1.1, False)])
 def test_an_even_object_has_no_structure_to_lose(deviation, expected):
     assert passes(grey(60 - pattern(deviation)), grey(50 + pattern(deviation))) == expected
 
@@ -79,6 +84,15 @@ def test_pixels_outside_the_mask_do_not_count():
     good, bad = grey(60 + pattern(5.0)), grey(51 + pattern(5.0))
     recolored = torch.cat([torch.cat([good[:, :, :10], bad[:, :, 10:]], dim=2)] * 2)
     assert acceptable(recolored, image, masks, RULES) == [True, False]
+
+
+def test_masks_of_other_sizes_in_the_batch_do_not_matter():
+    images, masks = grey(50 + pattern(5.0)).repeat(3, 1, 1, 1), torch.zeros(3, 1, SIZE, SIZE)
+    recolored = torch.cat([grey(50 + pattern(5.0) + change) for change in (4.2, 4.2, 3.8)])
+    recolored[..., 0, 0] = images[..., 0, 0]  # the pixel that fills up the lists of smaller masks
+    masks[0], masks[1, :, 5:8, 5:8], masks[2, :, 5:8, 5:8] = 1, 1, 1
+    images[2, :, 0, 0], recolored[2, :, 0, 0] = 0, 1
+    assert acceptable(recolored, images, masks, RULES) == [True, True, False]
 
 
 def test_each_rule_is_asked_by_itself():
