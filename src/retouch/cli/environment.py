@@ -3,13 +3,12 @@
 import os
 from collections.abc import MutableMapping
 
-SPIN = {"GOMP_SPINCOUNT": "1000"}
+SPIN = {"GOMP_SPINCOUNT": "200"}
 """How often an OpenMP thread looks for work before it sleeps; libgomp's own 300,000 keep a core busy that others need.
 
-On two cores, a training step of a small U-Net is as fast with it alone (4.9 a second, 4.9 without) and faster beside one busy
-process (2.6, 1.7 without). Threads that sleep at once (OMP_WAIT_POLICY=passive) are as fast on quiet cores (4.8, 2.6), but
-lost up to half their speed where the machine had short pieces of other work (2.6 to 3.2, 4.6 with this).
-Measured by benchmarks/threads.py.
+Steps a second of a small U-Net with two threads on two cores, alone and beside one busy process: libgomp's default 4.9 and
+1.6 to 2.0, 200 4.6 and 2.6 to 2.7, 1000 4.7 and 2.5 to 2.6, sleeping at once 2.6 to 4.8 and 2.3 to 2.7. `sgmmh-om` beside three
+busy processes: 0 to 200 2.7 to 5.4, 1000 2.4 to 4.7, 5000 1.7 to 3.3. benchmarks/threads.py measures it.
 """
 USERS = ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
 """Where the user has set one of these, nothing is changed."""
