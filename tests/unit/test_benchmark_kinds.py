@@ -8,13 +8,23 @@ import numpy as np
 import pytest
 import torch
 
+from retouch.color import rgb_to_lab
 from retouch.reporting.test_sets import LAYOUTS
-from retouch.settings import EffectSettings, LuminanceSettings, PairsSettings, QualitySettings, TransferSettings, load
+from retouch.settings import (
+    EffectSettings,
+    LuminanceSettings,
+    PairsSettings,
+    QualitySettings,
+    RegionsSettings,
+    TransferSettings,
+    load,
+)
 from retouch.store import Scenes
 from retouch.synthesis.benchmarks import KINDS, benchmark_class, transfer
 from retouch.synthesis.benchmarks.effect import EffectBenchmark
 from retouch.synthesis.benchmarks.luminance import LuminanceBenchmark
 from retouch.synthesis.benchmarks.pairs import PairsBenchmark
+from retouch.synthesis.benchmarks.regions import RegionsBenchmark
 from retouch.synthesis.benchmarks.transfer import TransferBenchmark
 from retouch.synthesis.exposure import DIRECTIONS, direction
 from retouch.validation import suites
@@ -32,6 +42,7 @@ TRANSFER = TransferSettings(
     methods=METHODS,
     quality=QualitySettings(change=(0.0, 1000.0), clipped=1.0, structure=-1.0),
 )
+REGIONS = RegionsSettings(kind="regions", sources=["sample"], regions="labels")
 LUMINANCE = LuminanceSettings(**(TRANSFER.model_dump() | {"kind": "luminance", "offset_share": 0.5, "max_stops": 1.5}))
 
 
@@ -186,9 +197,60 @@ def test_an_offset_needs_no_quality_filter_and_a_failed_transfer_has_no_directio
         else:
             assert edits[0]["reference"] is None
             assert edits[0]["stops"] == shift.stops
-            assert abs(edits[0]["shift"]) <= abs(shift.stops) + 0.05  # less where lightness ends at white
+            assert 0 < edits[0]["shift"] / shift.stops < 1.05  # less where lightness ends at white
             name = direction(shift.stops, shift.darker, shift.lighter)
             assert torch.equal(samples.direction[index], samples.regions[index] * DIRECTIONS.index(name))
+
+
+def test_an_offset_is_named_by_what_was_planned_and_not_by_what_white_leaves_of_it(store):
+    white = np.full((SIZE, SIZE, 3), 252, np.uint8)
+    settings = LUMINANCE.model_copy(update={"offset_share": 1.0})
+    scenes = store(*(scene(number, {PERSON: 50}, image=white) for number in range(20)))
+    own = benchmark(LuminanceBenchmark, settings, scenes)
+    samples = own.make(raw := own.load(own.entries, 0), CPU)
+    planned = [direction(shift.stops, shift.darker, shift.lighter) for shift in raw["shifts"]]
+    assert set(planned) == set(DIRECTIONS)
+    assert [DIRECTIONS[number] for number in samples.direction.amax((1, 2)).tolist()] == planned
+    edits = [json.loads(recipe.to_json())["edits"][0] for recipe in samples.recipes]
+    assert all(edit["shift"] < 0.1 for edit in edits)
+
+
+def test_luminance_alone_is_transferred_and_colours_lie_on_the_8_bit_grid(store):
+    scenes = store(*(scene(number, {PERSON: 200}) for number in range(4)))
+    settings = LUMINANCE.model_copy(update={"offset_share": 0.0, "methods": ["reinhard"]})
+    chroma = []
+    for own in (benchmark(TransferBenchmark, TRANSFER, scenes), benchmark(LuminanceBenchmark, settings, scenes)):
+        samples = own.make(own.load(own.entries, 0), CPU)
+        codes = samples.input * 255
+        assert torch.allclose(codes, codes.round(), atol=1e-4, rtol=0)
+        before, after = (rgb_to_lab(images.double()) for images in (samples.target, samples.input))
+        assert float((before - after)[:, 0].abs().max()) > 0.5
+        chroma.append(float((before - after)[:, 1:].abs().mean()))
+    assert chroma[1] < 0.1 * chroma[0]
+
+
+@pytest.mark.parametrize(("pixels", "used"), [(1, False), (2, True)])
+def test_regions_need_a_class_of_a_thousandth_of_the_picture(pixels, used, store):
+    labels = np.zeros((40, 50), np.uint8)
+    labels[0, :pixels] = SKY
+    pictures = {"image": np.zeros((40, 50, 3), np.uint8), "height": 40, "width": 50}
+    scenes = store(scene(0, {}, labels=labels, **pictures), scene(1, {}, labels=None))
+    assert names(benchmark(RegionsBenchmark, REGIONS, scenes)) == (["own/sample/0"] if used else [])
+
+
+def test_a_benchmark_may_change_another_share_of_the_regions(store):
+    scenes = store(*(scene(number, dict.fromkeys(range(1, 10), 40)) for number in range(8)))
+    for share, expected in ((None, {1, 2}), (0.0, {1}), (1.0, {4, 5, 6, 7, 8})):
+        own = benchmark(RegionsBenchmark, REGIONS.model_copy(update={"region_share": share}), scenes)
+        samples = own.make(own.load(own.entries, 0), CPU)
+        assert {len(recipe.regions) for recipe in samples.recipes} <= expected
+
+
+def test_excluded_scenes_are_neither_changed_nor_references(store):
+    scenes = store(*(scene(number, {PERSON: 50}) for number in range(3)))
+    own = TransferBenchmark("own", TRANSFER, PERTURB, scenes, "test", 7, exclude={1})
+    assert names(own) == ["own/sample/0", "own/sample/2"]
+    assert {own.plan(own.entries[0], epoch)[0].reference for epoch in range(20)} == {"sample/2"}
 
 
 def test_every_labelled_photograph_gets_every_effect(store):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retouch.color import rgb_to_lab
-from retouch.synthesis.exposure import MEANS, RANGES, direction, measured_stops, offset, thresholds
+from retouch.synthesis.exposure import DIRECTIONS, MEANS, RANGES, direction, measured_stops, offset, thresholds
 
 
 def test_thresholds_have_the_published_means_and_ranges():
@@ -16,6 +16,10 @@ def test_thresholds_have_the_published_means_and_ranges():
     for values, (low, high) in zip(np.abs(drawn).T, RANGES, strict=True):
         assert low <= values.min() < low + 0.03
         assert high - 0.15 < values.max() <= high
+
+
+def test_test_sets_store_the_indices_of_directions():
+    assert DIRECTIONS == ("none", "negative", "positive")
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def test_a_positive_put_back_is_the_photograph(benchmark):
         assert np.array_equal(
             np.where(alpha, row["foreground"], row["background"])[alpha[..., 0]], original["image"][alpha[..., 0]]
         )
-        assert np.array_equal(row["background"][0, 0], original["image"][0, 0])
+        assert np.abs(row["background"].astype(int) - (40, 90, 160)).max() <= 4  # nobody is left on it
 
 
 def test_a_misplaced_person_is_whole_and_of_the_drawn_size(benchmark):
@@ -96,7 +96,7 @@ def boxes(draw, side: int = 40) -> Box:
     return Box(draw(st.integers(0, side - width)), draw(st.integers(0, side - height)), width, height)
 
 
-@given(box=boxes(), scales=st.tuples(st.floats(0.2, 1), st.floats(1, 4)), seed=st.integers(0, 2**32))
+@given(box=boxes(), scales=st.tuples(st.floats(0.2, 3), st.floats(3, 4)), seed=st.integers(0, 2**32))
 def test_a_drawn_place_shows_the_person_whole_and_is_scored_by_its_distance_and_scale(box, scales, seed):
     place, score = draw_place(box, (40, 40), scales, np.random.default_rng(seed))
     height, width = max(1, int(box.height * place.scale)), max(1, int(box.width * place.scale))
@@ -120,8 +120,9 @@ def test_places_and_scales_are_drawn_over_their_whole_range():
         pytest.approx(0, abs=0.05),
         pytest.approx(1, abs=0.02),
     )
-    assert {place.left for place in places} >= set(range(40))
-    assert {place.top for place in places} >= set(range(40))
+    same_size = [draw_place(Box(10, 10, 10, 20), (60, 60), (1.0, 1.0), rng)[0] for _ in range(2000)]
+    assert {place.left for place in same_size} == set(range(51))
+    assert {place.top for place in same_size} == set(range(41))
 
 
 @pytest.mark.parametrize(("share", "used"), [(0.009, False), (0.011, True), (0.49, True), (0.51, False)])
@@ -147,11 +148,19 @@ def test_content_negatives_are_of_other_photographs_where_they_stood(tmp_path):
                 assert rows[index]["photo"] != entry.photo
                 seen.add((entry.id, case.foreground))
     assert {name for own, name in seen if own == "art/sample/0"} == {"sample/2", "sample/3"}
+    for case, index in (case for entry in benchmark.entries for case in benchmark.draw(entry)):
+        assert rows[index]["id"] == case.foreground
     draws = [benchmark.draw(benchmark.entries[0], epoch) for epoch in (0, 0, 1)]
     assert draws[0] == draws[1] != draws[2]
 
 
 def test_a_person_brings_nothing_of_its_background():
+    ellipse = person(3)
+    rows, columns = np.mgrid[:SIZE, :SIZE]
+    ellipse["matte"] = np.where(((rows - 30) / 12) ** 2 + ((columns - 30) / 8) ** 2 < 1, 255, 0).astype(np.uint8)
+    colours, alpha = place_person(ellipse, Place(18, 22, 1.0))
+    assert (alpha > 0).sum() == (ellipse["matte"] > 0).sum()
+    assert not colours[alpha == 0].any()
     colours, alpha = place_person(person(3), Place(0, 0, 1.5))
     assert not colours[alpha == 0].any()
     assert alpha[:36, :15].all()
