@@ -39,6 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--no-promote", action="store_true", help="leave the registry's champions as they are")
     options = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts its background jobs with Ctrl-C ignored
     try:
         return _run(force=options.force, promote=not options.no_promote)
     except RetouchError as error:
