@@ -96,6 +96,7 @@ def test_a_benchmark_without_samples_or_without_reference_is_rejected():
     empty = Scores("frozen", (), (), np.array([]), np.array([]))
     assert decide(Measurement({"hlip": empty}), None, POLICY).decision is Decision.REJECT
     zero = Scores("frozen", ("a",), ("all",), np.array([0.0]), np.array([0.0]))
+    assert np.isnan(Measurement({"hscene": zero}).ratio_of("hscene"))  # whatever the floor is, nothing was shown
     assert decide(Measurement({"hlip": zero}), None, POLICY).decision is Decision.REJECT
     negative = Scores("frozen", ("a",), ("all",), np.array([1.0]), np.array([-1.0]))
     assert decide(Measurement({"hlip": negative}), None, POLICY).decision is Decision.REJECT
