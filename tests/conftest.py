@@ -1,6 +1,7 @@
 """Fixtures that every tier uses. Tests run from the project's root and write only to their own temporary folders."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 
@@ -17,6 +18,7 @@ os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores Ctrl-C in background jobs, and their children would
 settings.register_profile("retouch", deadline=None)  # a first call may import torch
 settings.load_profile("retouch")
 
