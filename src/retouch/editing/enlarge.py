@@ -151,8 +151,8 @@ def _solve(left: list[list[np.ndarray]], right: list[np.ndarray]) -> list[np.nda
             right[below] = right[below] - factor[..., None] * right[index]
     solution: list[np.ndarray] = []
     for index in reversed(range(count)):
-        known = sum((left[index][count - 1 - k][..., None] * one for k, one in enumerate(solution)), np.float32(0))
-        solution.append((right[index] - known) / left[index][index][..., None])
+        solved_part = sum((left[index][count - 1 - k][..., None] * one for k, one in enumerate(solution)), np.float32(0))
+        solution.append((right[index] - solved_part) / left[index][index][..., None])
     return solution[::-1]
 
 

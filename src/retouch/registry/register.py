@@ -153,10 +153,10 @@ def score_file(benchmark: str, test_set: str) -> str:
 
 def keep_scores(store: MlflowClient, run_id: str, per_image: str, test_sets: Mapping[str, str]) -> None:
     """Keep per-sample scores with the run, one file a test set, for comparisons with later models."""
-    kept = {file.path for file in store.list_artifacts(run_id, EVALUATIONS)}
+    stored = {file.path for file in store.list_artifacts(run_id, EVALUATIONS)}
     for benchmark, text in split(per_image).items():
         path = score_file(benchmark, test_sets[benchmark])
-        if path not in kept:
+        if path not in stored:
             store.log_text(run_id, text, path)
 
 

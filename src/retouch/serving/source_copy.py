@@ -62,8 +62,9 @@ def requirements(modules: Mapping[str, Path]) -> set[str]:
                 imported |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
                 imported.add(node.module.partition(".")[0])
-    known = packages_distributions()
-    return {sorted(known[name])[0] for name in imported - tops - stdlib_module_names if name in known}
+    distributions = packages_distributions()
+    external = imported - tops - stdlib_module_names
+    return {sorted(distributions[name])[0] for name in external if name in distributions}
 
 
 def _imports(tree: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:

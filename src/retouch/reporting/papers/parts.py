@@ -92,7 +92,7 @@ def by_subset(
     paper: Sequence[Row],
 ) -> list[Table]:
     """A table for each of `groups`, by sub-dataset; the paper's rows stand below where those are iHarmony4's, else apart."""
-    tables, beside = [], False
+    tables, has_paper_rows = [], False
     for test_sets, methods in groups:
         counts = methods[0].counts("subsets")
         same = set(counts) == set(SUBSETS)
@@ -101,8 +101,8 @@ def by_subset(
         keys = columns([*names, *([ALL] if len(counts) > 1 else [])], metrics)
         rows = [Row(words_of(method), group_figures(method, "subsets"), method.kind) for method in methods]
         tables.append(paper_table(heading, words, keys, [*rows, *(paper if same else [])]))
-        beside = beside or same
-    if not beside:
+        has_paper_rows = has_paper_rows or same
+    if not has_paper_rows:
         keys = [key for key in columns((*SUBSETS, ALL), metrics) if any(key in row.figures for row in paper)]
         tables.append(paper_table(APART, words, keys, paper))
     return tables
