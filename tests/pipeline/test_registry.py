@@ -3,10 +3,14 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from registry_project import OPTIONS, freeze, initialised, measure, project, tags, train, version_count
+from typer.testing import CliRunner
 
 from retouch import tracking
+from retouch.cli.app import app
 from retouch.errors import SettingsError, StoreError, TrackingError
 from retouch.files import sha256_file
 from retouch.registry import CHALLENGER, CHAMPION, champion, promotion
@@ -98,13 +102,13 @@ def test_a_name_that_belongs_to_a_product_is_refused(project: Settings):
 def test_the_gate_lets_better_models_through_and_no_worse_one(project: Settings):
     train("idih", 1, 0.5)
     with pytest.raises(TrackingError, match="idih is not registered"):
-        champion.load("idih")
+        champion.load("idih", ("image", "mask"))
     register(project, "idih")
     with pytest.raises(TrackingError, match="idih has no champion"):
-        champion.load("idih")
+        champion.load("idih", ("image", "mask"))
     first = promote(project, "idih")
     assert (first.state, first.champion) == ("promoted", 1)
-    assert champion.load("idih").architecture == "idih"
+    assert champion.load("idih", ("image", "mask")).architecture == "idih"
     assert promote(project, "idih").state == "champion"
     train("idih", 2, 0.6)
     worse = promote(project, "idih")
@@ -269,7 +273,22 @@ def test_the_product_serves_the_best_with_a_mask_and_the_best_without(project: S
     assert lineage["data_md5"] == "0123456789abcdef.dir"
     assert champion.load(PRODUCT, ("image", "mask")).architecture == "region"
     assert champion.load(PRODUCT, ("image",)).architecture == "sgmmh-om"
-    assert champion.load(PRODUCT).architecture == "sgmmh-om"
+    assert champion.load(PRODUCT, ()).architecture == "sgmmh-om"
+
+
+def test_the_command_line_takes_the_network_that_suits_what_it_is_given(project: Settings):
+    """Untrained, `idih` changes a picture and `sgmmh-om` does not."""
+    for seed, name in enumerate(("idih", "sgmmh-om")):
+        train(name, seed, 0.5)
+        promote(project, name)
+    promote_products()
+    photo = np.random.default_rng(0).integers(60, 200, (48, 40, 3), dtype=np.uint8)
+    Image.fromarray(photo).save("photo.png")
+    Image.fromarray(np.full((48, 40), 255, np.uint8)).save("mask.png")
+    for arguments, is_changed in (([], False), (["--mask", "mask.png"], True)):
+        result = CliRunner().invoke(app, ["harmonize", "photo.png", "--out", "result.png", *arguments])
+        assert result.exit_code == 0, result.output
+        assert (not np.array_equal(np.asarray(Image.open("result.png")), photo)) is is_changed
 
 
 def test_figures_of_other_data_are_never_compared(project: Settings):

@@ -114,7 +114,7 @@ def test_without_a_database_nothing_is_created(tmp_path: Path, monkeypatch: pyte
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     assert status()["serving"] == "nothing is registered"
     with pytest.raises(TrackingError, match=r"there is no registry .*mlflow\.db"):
-        champion.load("idih")
+        champion.load("idih", ("image", "mask"))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -44,7 +44,7 @@ def harmonize(
         raise RetouchError("--labels and --parse both name a label map: leave one out")
     target, picture = pictures.output_path(photo, out, "harmonized"), pictures.read(photo)
     region = None if mask is None else pictures.read_mask(mask)
-    network = load(model)
+    network = load(model, ("image",) if mask is None else ("image", "mask"))
     regions = _parse_scene(picture.pixels) if parse else None if labels is None else pictures.read_labels(labels)
     result = harmonize(network.module, picture.pixels, region, network.size, regions)
     if layers or sheet:

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 SUFFIX = ".safetensors"
 
 
-def load(model: str, inputs: Collection[str] = ()) -> LoadedNetwork:
+def load(model: str, inputs: Collection[str]) -> LoadedNetwork:
     """A network by the path of its `.safetensors` file, or the one at `models:/MODEL@champion`.
 
-    A product holds several: of those, the one that needs most of `inputs`, such as ("image", "mask").
+    A product holds several: of those, the one that needs most of `inputs`, which are at hand, such as ("image", "mask").
     Raises WeightsError for a file that is no network, TrackingError when the registry has no such model or no champion of it.
     """
     from retouch.inference import network_files
