@@ -1,0 +1,1 @@
+"""Picture files: photographs in and out with all that belongs to them, masks, colour spaces."""
