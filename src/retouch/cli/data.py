@@ -7,7 +7,6 @@ import typer
 
 from retouch.cli import output
 from retouch.cli.output import AsJson
-from retouch.settings import load
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -37,6 +36,7 @@ def use(
 @commands.command(rich_help_panel=PANEL)
 def sources(json: AsJson = False) -> None:
     """The sources of photographs: licence, size, official layout, and which are at data.location."""
+    from retouch.settings import load
     from retouch.sources.presence import sources_at
 
     location = load().data.location
@@ -54,6 +54,8 @@ def sources(json: AsJson = False) -> None:
 @commands.command(rich_help_panel=PANEL)
 def download() -> None:
     """Bring the photographs in data.sources to data/ and record the snapshot in data.dvc."""
+    from retouch.settings import load
+
     settings = load()
     from retouch.sources.download import download
 
@@ -81,6 +83,8 @@ def look(
     out: Annotated[Path | None, typer.Option(help="PNG to write; reports/look-BENCHMARK.png by default.")] = None,
 ) -> None:
     """Write a contact sheet of a frozen test set: pictures, regions and recipes."""
+    from retouch.settings import load
+
     settings = load().benchmark(benchmark)
     from retouch.files import atomic_file
     from retouch.images import encode

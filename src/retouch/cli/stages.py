@@ -1,11 +1,13 @@
 """One command for each stage of dvc.yaml."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from retouch.cli import output
-from retouch.settings import Settings, load
+
+if TYPE_CHECKING:
+    from retouch.settings import Settings
 
 PANEL = "Pipeline stages (run by dvc repro)"
 commands = typer.Typer()
@@ -15,7 +17,7 @@ ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="A name under `m
 @commands.command(rich_help_panel=PANEL)
 def parse() -> None:
     """Photographs → scenes at working size, with labels of the source or of the parser."""
-    settings = load()
+    settings = _load()
     from retouch.parsing.stage import parse
 
     summary = parse(settings)
@@ -28,7 +30,7 @@ def parse() -> None:
 @commands.command(rich_help_panel=PANEL)
 def synthesize() -> None:
     """Scenes → frozen test sets."""
-    settings = load()
+    settings = _load()
     from retouch.synthesis.stage import synthesize
 
     synthesize(settings)
@@ -37,7 +39,7 @@ def synthesize() -> None:
 @commands.command(rich_help_panel=PANEL)
 def validate() -> None:
     """The data gate: nothing is trained on data that fails it."""
-    settings = load()
+    settings = _load()
     from retouch.validation.gate import validate
 
     validate(settings)
@@ -64,7 +66,7 @@ def evaluate(model: ModelName) -> None:
 @commands.command(rich_help_panel=PANEL)
 def baselines() -> None:
     """Measure the methods without training on the frozen test sets."""
-    settings = load()
+    settings = _load()
     from retouch.evaluation.baselines import baselines
 
     baselines(settings)
@@ -82,14 +84,20 @@ def register(model: ModelName) -> None:
 @commands.command(rich_help_panel=PANEL)
 def report() -> None:
     """Everything on one page: reports/index.html."""
-    settings = load()
+    settings = _load()
     from retouch.reporting.report import report
 
     output.line(report(settings))
 
 
-def _load_for(model: str) -> Settings:
+def _load() -> "Settings":
+    from retouch.settings import load  # takes longer than all of `retouch --help`
+
+    return load()
+
+
+def _load_for(model: str) -> "Settings":
     """The settings, once they have this model: an unknown name is answered before torch is loaded."""
-    settings = load()
+    settings = _load()
     settings.model(model)
     return settings
