@@ -159,7 +159,8 @@ def harmonization(name: str, path: Path, plan: Plan) -> dict[str, Any]:
 
     from retouch.images import resize
     from retouch.inference.harmonize import harmonize
-    from retouch.inference.pictures import read, write
+    from retouch.pictures.file import read
+    from retouch.pictures.write import write
 
     torch.set_num_threads(plan.threads)
     model, watch = network(name), Stopwatch()
@@ -215,7 +216,7 @@ def plain(name: str, path: Path, plan: Plan) -> dict[str, Any]:
     import torch
 
     from retouch.images import resize
-    from retouch.inference.pictures import read
+    from retouch.pictures.file import read
 
     torch.set_num_threads(plan.threads)
     model, width, height = network(name), plan.plain, plan.plain * plan.height // plan.width

@@ -14,10 +14,11 @@ from retouch.cli import app as cli
 from retouch.errors import RetouchError
 from retouch.images import resize
 from retouch.inference.network_files import save
-from retouch.inference.pictures import read, read_mask, write
 from retouch.models import ARCHITECTURES, Architecture, create
 from retouch.models.harmonization import Harmonizer, TransformPrediction
 from retouch.models.layers.color_transforms import TERMS, Transforms, apply_transforms
+from retouch.pictures.file import read
+from retouch.pictures.write import write
 
 ORIENTATION, ARTIST = 274, 315
 
@@ -269,18 +270,6 @@ def test_regions_of_a_label_map_are_layers_by_name(free):
 def test_label_maps_that_cannot_be_had(free, arguments, message):
     with pytest.raises(RetouchError, match=re.escape(message)):
         retouch("harmonize", "photo.png", "--model", free, *arguments)
-
-
-def test_a_mask_of_16_bits_is_scaled_and_a_turned_one_stands_upright(tmp_path):
-    values = np.array([[0, 65535, 32896]], np.uint16)
-    Image.fromarray(values).save(tmp_path / "deep.png")
-    np.testing.assert_array_equal(read_mask(tmp_path / "deep.png"), [[0, 255, 128]])
-    mask = np.zeros((20, 30), np.uint8)
-    mask[:5] = 255
-    exif = Image.Exif()
-    exif[ORIENTATION] = 6
-    Image.fromarray(mask).save(tmp_path / "turned.png", exif=exif)
-    np.testing.assert_array_equal(read_mask(tmp_path / "turned.png"), np.rot90(mask, -1))
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF")

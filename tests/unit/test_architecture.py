@@ -18,7 +18,7 @@ from retouch.training.digest import training_code
 SOURCE = Path("src/retouch")
 ROOMS = ["settings", "storage", "drawn_scenes", "sources", "store", "validation", "parsing", "synthesis", "models", "tasks",
          "editing", "inference", "training", "evaluation", "reporting", "serving", "registry", "studio", "cli"]  # fmt: skip
-LEAVES = ["errors", "files", "images", "color", "code", "tracking", "vocabulary", "weights"]
+LEAVES = ["errors", "files", "images", "color", "code", "pictures", "tracking", "vocabulary", "weights"]
 NEUTRAL = {"__init__.py", "errors.py", "files.py", "settings", "storage", "drawn_scenes", "tracking", "weights",
            "training/progress.py"}  # fmt: skip
 """Code that cannot change what a stage makes: without influence, pinned by digests, or tracked as parameters or data."""

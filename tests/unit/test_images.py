@@ -9,22 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from retouch import images
 from retouch.errors import SourceError
-from retouch.images import (
-    contact_sheet,
-    decode,
-    encode,
-    open_picture,
-    orientation,
-    read_image,
-    resize_labels,
-    to_tensor,
-    to_uint8,
-    upright,
-)
+from retouch.images import contact_sheet, encode, resize_labels, to_tensor, to_uint8
 from retouch.parsing.frame import Frame
 from retouch.parsing.maps import read_labels
+from retouch.pictures import decode as decoding
+from retouch.pictures.decode import decode, open_picture, orientation, read_image, upright
 
 
 @given(hnp.arrays(np.uint8, st.tuples(st.integers(1, 3), st.integers(1, 9), st.integers(1, 9), st.just(3))))
@@ -87,7 +77,7 @@ def test_a_bomb_is_refused_before_its_pixels_take_memory(monkeypatch):
     Image.new("1", (21_000, 10_000)).save(buffer, "png")  # 210 megapixels in a few KB
     with pytest.raises(SourceError, match=r"upload has 210 megapixels, more than 200: make it smaller"):
         decode(buffer.getvalue(), "upload")
-    monkeypatch.setattr(images, "MAX_PIXELS", 100)
+    monkeypatch.setattr(decoding, "MAX_PIXELS", 100)
     with pytest.raises(SourceError, match="megapixels"):
         open_picture(encode(np.zeros((40, 40, 3), np.uint8)), "upload")
 

@@ -12,7 +12,7 @@ import pytest
 
 from retouch import tracking
 from retouch.errors import TrackingError
-from retouch.images import read_image
+from retouch.pictures.decode import read_image
 from retouch.tracking.client import MLFLOW_SETTINGS, REACHABLE_SECONDS, lock
 
 

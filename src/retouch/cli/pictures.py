@@ -36,16 +36,18 @@ def harmonize(
 ) -> None:
     """Make a composited photograph look real."""
     from retouch.editing.layer_files import save_layers
-    from retouch.inference import pictures
     from retouch.inference.harmonize import harmonize
+    from retouch.pictures.file import read, read_labels
+    from retouch.pictures.masks import read_mask
+    from retouch.pictures.write import output_path, write
     from retouch.registry.champion import load
 
     if labels is not None and parse:
         raise RetouchError("--labels and --parse both name a label map: leave one out")
-    target, picture = pictures.output_path(photo, out, "harmonized"), pictures.read(photo)
-    region = None if mask is None else pictures.read_mask(mask)
+    target, picture = output_path(photo, out, "harmonized"), read(photo)
+    region = None if mask is None else read_mask(mask, picture.pixels.shape[:2]).values
     network = load(model, ("image",) if mask is None else ("image", "mask"))
-    regions = _parse_scene(picture.pixels) if parse else None if labels is None else pictures.read_labels(labels)
+    regions = _parse_scene(picture.pixels) if parse else None if labels is None else read_labels(labels)
     result = harmonize(network.module, picture.pixels, region, network.size, regions)
     if layers or sheet:
         if result.layers is None:
@@ -56,7 +58,7 @@ def harmonize(
         if layers:
             save_layers(result.layers, layers)
         _write_sheet(sheet, picture.pixels, result.image, result.layers)
-    pictures.write(result.image, target, picture)
+    write(result.image, target, picture)
     output.line(target)
 
 
@@ -93,12 +95,14 @@ def edit(
     """
     from retouch.editing.cube import save_cubes
     from retouch.editing.layer_files import load_layers, save_layers
-    from retouch.inference import pictures
     from retouch.inference.harmonize import retouch
+    from retouch.pictures.file import read
+    from retouch.pictures.masks import read_mask
+    from retouch.pictures.write import output_path, write
 
-    target, picture = pictures.output_path(photo, out, "edited"), pictures.read(photo)
+    target, picture = output_path(photo, out, "edited"), read(photo)
     stored = load_layers(layers)
-    where = None if region is None else pictures.read_mask(region)
+    where = None if region is None else read_mask(region, picture.pixels.shape[:2]).values
     edited = stored.undo(undo) if undo else stored
     if mix is not None:
         edited = edited.mix(load_layers(mix[0]), mix[1])
@@ -110,11 +114,11 @@ def edit(
     if only:
         edited = edited.only(*only, region=where)
     if limit is not None:
-        edited = edited.limit(pictures.read_mask(limit))
+        edited = edited.limit(read_mask(limit, picture.pixels.shape[:2]).values)
     result = retouch(edited, picture.pixels)
     tables = [] if cube is None else save_cubes(edited, cube)
     _write_sheet(sheet, picture.pixels, result, edited)
-    pictures.write(result, target, picture)
+    write(result, target, picture)
     if edited is not stored:
         save_layers(edited, layers)
     for path in (target, *tables):
@@ -148,9 +152,9 @@ def _factor(text: str) -> tuple[str, float]:
 def _write_sheet(path: Path | None, before: "np.ndarray", after: "np.ndarray", layers: "EditedLayers") -> None:
     if path is None:
         return
+    from retouch.editing.sheet import overview
     from retouch.files import atomic_file
     from retouch.images import encode
-    from retouch.inference.pictures import overview
 
     with atomic_file(path) as partial:
         partial.write_bytes(encode(overview(before, after, layers)))

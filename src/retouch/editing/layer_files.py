@@ -15,7 +15,7 @@ from retouch.editing.edits import MAX_DEPTH, EditedLayers
 from retouch.editing.layer_text import Description, assemble
 from retouch.errors import RetouchError
 from retouch.files import atomic_file, atomic_folder
-from retouch.images import without_pillow_limit
+from retouch.pictures.decode import without_pillow_limit
 
 TEXT, SUFFIX = "layers", ".npz"
 MAX_BYTES = 1 << 30

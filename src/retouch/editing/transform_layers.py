@@ -14,9 +14,10 @@ from retouch.editing.edits import EditedLayers
 from retouch.editing.storage import ArraySource, array_name, shortest_float
 from retouch.editing.transform_rendering import TransformPart, render
 from retouch.errors import RetouchError
-from retouch.images import MAX_PIXELS, resize, to_tensor, to_uint8
+from retouch.images import resize, to_tensor, to_uint8
 from retouch.models.harmonization import LayerData
 from retouch.models.layers.color_transforms import TERMS, pixel_positions, terms
+from retouch.pictures.decode import MAX_PIXELS
 
 MAX_REGIONS, MAX_COEFFICIENT = 256, 1e4
 CLASS = re.compile(r"(?!region$)[a-z][a-z-]{0,40}")  # edits' regions have files of that name

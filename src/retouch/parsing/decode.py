@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from retouch.images import decode, orientation, resize, resize_labels, to_rgb
+from retouch.images import resize, resize_labels
 from retouch.parsing import maps
 from retouch.parsing.frame import Frame
+from retouch.pictures.decode import decode, orientation, to_rgb
 from retouch.sources import Photo
 from retouch.vocabulary import VOCABULARIES
 

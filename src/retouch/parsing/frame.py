@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from retouch.errors import SourceError
-from retouch.images import upright
+from retouch.pictures.decode import upright
 
 SIDEWAYS = range(5, 9)  # EXIF orientations that exchange height and width
 

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from retouch.errors import SourceError
-from retouch.images import decode, to_rgb
 from retouch.parsing.frame import Frame
+from retouch.pictures.decode import decode, to_rgb
 from retouch.sources.annotation import Annotation, Shape
 
 GRID = 4  # grid lines a pixel on which polygons are filled

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from retouch.images import decode, orientation, upright
+from retouch.pictures.decode import decode, orientation, upright
 from retouch.pictures.mask_kinds import mask_values
 
 
