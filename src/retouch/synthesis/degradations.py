@@ -98,8 +98,12 @@ def convolve(image: Tensor, kernel: np.ndarray) -> Tensor:
 
 def jpeg(image: Tensor, quality: int) -> Tensor:
     """A round trip through JPEG with halved colour resolution, by OpenCV on the CPU."""
-    pixels = image.mul(255).round().byte().permute(1, 2, 0).cpu().numpy()
+    rgb = jpeg_codes(image.mul(255).round().byte().permute(1, 2, 0).cpu().numpy(), quality)
+    return torch.from_numpy(rgb).permute(2, 0, 1).to(image.device, image.dtype).div(255)
+
+
+def jpeg_codes(pixels: np.ndarray, quality: int) -> np.ndarray:
+    """As `jpeg`, of H×W×3 uint8."""
     bgr = np.ascontiguousarray(pixels[..., ::-1])
     data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    rgb = np.ascontiguousarray(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))[..., ::-1])
-    return torch.from_numpy(rgb).permute(2, 0, 1).to(image.device, image.dtype).div(255)
+    return np.ascontiguousarray(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))[..., ::-1])

@@ -110,10 +110,10 @@ def to_images(codes: Tensor | np.ndarray, like: Tensor) -> Tensor:
 
 
 def look_up(codes: Array, table: Array) -> Array:
-    """Replace each code by `table[code]`: 256 values of uint8, the last dimension of tables that broadcast over the rows."""
+    """Replace each code by `table[code]`: 256 values, the last dimension of tables that broadcast over the rows."""
     if isinstance(codes, Tensor):
         return table.expand(*codes.shape[:-1], 256).gather(-1, codes.long())
-    result = np.empty(codes.shape, np.uint8)
+    result = np.empty(codes.shape, table.dtype)
     if table.ndim == 1:
         cv2.LUT(codes.reshape(1, -1), table, result.reshape(1, -1))
         return result
