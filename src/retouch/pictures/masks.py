@@ -6,8 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from retouch.pictures.decode import decode, orientation, upright
-from retouch.pictures.mask_kinds import mask_values
+from retouch.errors import SourceError
+from retouch.pictures.decode import decode
+from retouch.pictures.mask_kinds import mask_numbers, mask_values
+from retouch.pictures.mask_placement import place, stored_orientation
+
+MAX_FOREGROUNDS = 32
+WHITE_SHARE, BORDER_SHARE = 0.5, 0.9
+"""A mask with more white than that in all, and along each side of the picture, looks inverted."""
 
 
 @dataclass(frozen=True)
@@ -22,11 +28,13 @@ def read_mask(path: Path, size: tuple[int, int], turned: int = 1, photo: np.ndar
     """The mask in a file, for an upright photo of `size` (H, W).
 
     `turned` is the EXIF orientation that the photo's file has, and `photo` its upright pixels: both help to tell how a mask
-    without an orientation of its own lies. Raises SourceError that names the file where it cannot be a mask of that photo.
+    without an orientation of its own lies. A mask of another size is stretched where its shape is the photo's. Raises
+    SourceError that names the file where it is of another shape, or no mask.
     """
     file = decode(path)
-    values, warnings = mask_values(upright(file, orientation(file)), path)
-    return Mask(values, warnings)
+    values, warnings = mask_values(file, path)
+    values, more = place(values, stored_orientation(file), path, size, turned, photo)
+    return Mask(values, (*warnings, *more, *_hints(values)))
 
 
 def read_foregrounds(
@@ -36,8 +44,47 @@ def read_foregrounds(
     turned: int = 1,
     photo: np.ndarray | None = None,
 ) -> list[Mask]:
-    """One mask a file; with `label_map`, one for each number (or flat colour) but 0 (or black) of the files.
+    """One mask a file; with `label_map`, one for each number (or flat colour) but 0 (or the ground) of the files.
 
-    See `read_mask`. Raises SourceError also for more than MAX_FOREGROUNDS.
+    See `read_mask`. Raises SourceError also for a map without numbers and for more than MAX_FOREGROUNDS masks.
     """
-    return [read_mask(path, size, turned, photo) for path in paths]
+    if not label_map:
+        masks = [read_mask(path, size, turned, photo) for path in paths]
+    else:
+        masks = [mask for path in paths for mask in _split(path, size, turned, photo)]
+    if len(masks) > MAX_FOREGROUNDS:
+        raise SourceError(
+            f"{paths[0]} and what follows hold {len(masks)} foregrounds, more than {MAX_FOREGROUNDS}: leave some out"
+            if label_map
+            else f"{len(masks)} masks are more than {MAX_FOREGROUNDS}: leave some out"
+        )
+    return masks
+
+
+def _split(path: Path, size: tuple[int, int], turned: int, photo: np.ndarray | None) -> list[Mask]:
+    """The regions of a label map, by number. Soft where the map is stretched; together they are never more than 255."""
+    file = decode(path)
+    numbers = mask_numbers(file, path)
+    present = [int(number) for number in np.unique(numbers) if number]
+    if not present or len(present) > MAX_FOREGROUNDS:
+        raise SourceError(f"{path} holds {len(present)} numbers but 0: give a label map of 1 to {MAX_FOREGROUNDS} foregrounds")
+    masks = []
+    for number in present:
+        inside = np.where(numbers == number, np.uint8(255), np.uint8(0))
+        values, warnings = place(inside, stored_orientation(file), path, size, turned, photo)
+        masks.append(Mask(values, warnings if number == present[0] else ()))
+    return masks
+
+
+def _hints(values: np.ndarray) -> tuple[str, ...]:
+    """What looks like a mistake, but can be meant."""
+    if not values.any():
+        return ("nothing in it is white, so the photo stays as it is",)
+    if values.min() == 255:
+        return ("all of it is white: the whole photo counts as pasted",)
+    white = values >= 128
+    share = float(white.mean())
+    sides = (white[0], white[-1], white[:, 0], white[:, -1])
+    if share > WHITE_SHARE and min(float(side.mean()) for side in sides) > BORDER_SHARE:
+        return (f"{share:.0%} of it is white, up to every side: if black is what was pasted, invert the mask",)
+    return ()
