@@ -13,6 +13,8 @@ from retouch.errors import SettingsError
 from retouch.settings.base import Section
 from retouch.settings.benchmarks import (
     BenchmarkSettings,
+    ChangeSettings,
+    DevelopSettings,
     EffectSettings,
     LuminanceSettings,
     PairsSettings,
@@ -40,7 +42,9 @@ from retouch.settings.sections import (
 __all__ = [
     "PARAMS",
     "BenchmarkSettings",
+    "ChangeSettings",
     "DataSettings",
+    "DevelopSettings",
     "EffectSettings",
     "EvaluateSettings",
     "GateSettings",

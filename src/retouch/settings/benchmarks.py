@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from retouch.settings.base import Probability, Range, Section
+from retouch.settings.base import Positive, Probability, Range, Section
 
 
 class _Benchmark(Section):
@@ -38,6 +38,47 @@ class TransferSettings(_Benchmark):
     area: Range  # share of the picture that the object covers
     methods: Annotated[list[Method], Field(min_length=1)]
     quality: QualitySettings
+
+
+RegionMap = Literal["objects", "labels", "parts", "person"]
+AdjustmentName = Literal[
+    "exposure", "temperature", "tint", "second_light", "shadows", "highlights", "midtones", "contrast", "black_point",
+    "white_point", "saturation", "vibrance", "hue", "split_toning", "resize", "jpeg",
+]  # fmt: skip
+Strength = Annotated[float, Field(gt=0, le=3)]
+
+
+class ChangeSettings(Section):
+    """Which developed regions are worth learning from."""
+
+    change: Range  # mean absolute change inside the mask, codes of 255
+    clipped: Probability  # largest share of pixels that are out of range, or newly black or white
+
+
+class DevelopSettings(_Benchmark):
+    """A region developed anew, as photographers and cameras do: exposure, white balance, curves, colours, files."""
+
+    kind: Literal["develop"]
+    regions: Annotated[
+        list[RegionMap], Field(min_length=1)
+    ]  # the first that a photograph has; person: its matte or all its parts
+    area: Range  # share of the picture that an object covers
+    several: Probability  # of changing two to four objects, where there are so many
+    background: Probability  # of changing everything but the objects
+    feather: tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]]  # px (σ) of soft edges, drawn evenly
+    mask_error: Annotated[int, Field(ge=0)]  # px by which the mask that models see may be too large or too small
+    strength: tuple[Strength, Strength]  # of every adjustment, drawn log-uniformly; 1 is as strong as people usually go
+    adjustments: Annotated[dict[AdjustmentName, Probability], Field(min_length=1)]  # the probability of each
+    max_adjustments: Positive
+    quality: ChangeSettings
+
+    @model_validator(mode="after")
+    def _check(self) -> "DevelopSettings":
+        if not any(self.adjustments.values()):
+            raise ValueError("adjustments need one with a probability above 0")
+        if any(low > high for low, high in (self.area, self.feather, self.strength, self.quality.change)):
+            raise ValueError("area, feather, strength and quality.change are [least, largest]")
+        return self
 
 
 class LuminanceSettings(_Benchmark):
@@ -76,7 +117,13 @@ class PlacementSettings(_Benchmark):
 
 
 BenchmarkSettings = Annotated[
-    RegionsSettings | TransferSettings | LuminanceSettings | EffectSettings | PairsSettings | PlacementSettings,
+    RegionsSettings
+    | TransferSettings
+    | DevelopSettings
+    | LuminanceSettings
+    | EffectSettings
+    | PairsSettings
+    | PlacementSettings,
     Field(discriminator="kind"),
 ]
 

@@ -48,7 +48,7 @@ class AugmentationSettings(Section):
 class HarmonizationSettings(ModelSettings):
     """One harmonizer to train."""
 
-    kinds: ClassVar[tuple[str, ...] | None] = ("regions", "transfer", "luminance", "effect", "pairs")
+    kinds: ClassVar[tuple[str, ...] | None] = ("regions", "transfer", "develop", "luminance", "effect", "pairs")
 
     task: Literal["harmonization"]
     augmentation: AugmentationSettings

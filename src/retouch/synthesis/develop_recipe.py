@@ -52,7 +52,8 @@ class Adjustment:
 class DevelopedRegion:
     """Where a photograph is changed, and how the mask that models are given differs from it."""
 
-    classes: tuple[int, ...]  # of the label map
+    map: str  # column of the scene, or `person`
+    classes: tuple[int, ...]  # of that map
     is_background: bool = False  # everything but these classes is changed
     feather: float = 0.0  # px (σ) by which the change fades at the edge
     mask_error: int = 0  # px that the given mask is too large (or too small, where negative)

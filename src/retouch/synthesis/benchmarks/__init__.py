@@ -24,6 +24,7 @@ __all__ = [
 KINDS = {
     "regions": "retouch.synthesis.benchmarks.regions:RegionsBenchmark",
     "transfer": "retouch.synthesis.benchmarks.transfer:TransferBenchmark",
+    "develop": "retouch.synthesis.benchmarks.develop:DevelopBenchmark",
     "luminance": "retouch.synthesis.benchmarks.luminance:LuminanceBenchmark",
     "effect": "retouch.synthesis.benchmarks.effect:EffectBenchmark",
     "pairs": "retouch.synthesis.benchmarks.pairs:PairsBenchmark",
