@@ -71,11 +71,18 @@ def fit_coefficients(term_values: Tensor, values: Tensor, weight: Tensor, ridge:
     `ridge` holds the B costs of a coefficient's square.
     """
     weighted = (term_values * weight).transpose(-1, -2)
-    left, right = weighted @ term_values + ridge * torch.eye(len(ridge)).to(ridge), weighted @ values
-    # Gauss–Jordan without pivots, as the matrix is positive definite: every exporter knows its operations
+    return solve_positive(weighted @ term_values + ridge * torch.eye(len(ridge)).to(ridge), weighted @ values)
+
+
+def solve_positive(left: Tensor, right: Tensor) -> Tensor:
+    """The solution …×B×K of `left` · x = `right`, …×B×B positive definite and …×B×K.
+
+    Gauss–Jordan without pivots, which such matrices need not: every exporter knows its operations.
+    """
+    size = left.shape[-1]
     system = torch.cat([left, right], dim=-1)
-    for index in range(len(ridge)):
+    for index in range(size):
         row = system[..., index : index + 1, :] / system[..., index : index + 1, index : index + 1]
         reduced = system - system[..., index : index + 1] * row
         system = torch.cat([reduced[..., :index, :], row, reduced[..., index + 1 :, :]], dim=-2)
-    return system[..., len(ridge) :]
+    return system[..., size:]

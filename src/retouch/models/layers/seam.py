@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from retouch.models.layers.color_transforms import solve_positive
+
 STATISTICS = ("seam", "residual", "held_out", "deviation", "change", "disagreement", "edge")
 """What `seam_affine` tells of a fit, root mean squares over edge pixels in [0, 1] unless said otherwise:
 
@@ -70,29 +72,40 @@ def fit_affine(image: Tensor, change: Tensor, weight: Tensor, ridge: float) -> T
 
 def _edge_colours(image: Tensor, inside: Tensor, band: int, average: int) -> tuple[Tensor, Tensor, Tensor]:
     """By pixel, the colours on this and on the other side of the edge nearby, and the pixel's weight, 0 away from the edge."""
-    sides = torch.stack([inside, 1 - inside])
-    bands = sides * (_window_sum(sides.flip(0).flatten(0, 1), 2 * band + 1).view_as(sides) > 0)
-    sums = _window_sum(torch.cat([bands * image, bands], dim=2).flatten(0, 1), average).unflatten(0, (2, -1))
-    counts = sums[:, :, 3:]
-    here, there = sums[:, :, :3] / counts.clamp_min(1)
-    masked = sides * image
-    squares = (masked * image).sum(2, keepdim=True)
-    moments = _window_sum(torch.cat([masked, squares, sides], dim=2).flatten(0, 1), average + TEXTURE_MARGIN)
-    moments = moments[:, :4] / moments[:, 4:].clamp_min(1)
-    variance = (moments[:, 3:] - moments[:, :3].square().sum(1, keepdim=True)).clamp_min(0).unflatten(0, (2, -1)).sum(0)
-    return here, there, bands[0] * (counts > 0).all(0) / (variance + NOISE**2)
+    reach, texture_reach = band + average // 2, average // 2 + TEXTURE_MARGIN // 2
+    margin = max(reach, texture_reach)
+    sides = F.pad(torch.stack([inside, 1 - inside]), [margin] * 4)  # beyond the picture there is neither side
+    masked = sides * F.pad(image, [margin] * 4)
+    is_near = _window_sum(sides, 2 * band + 1) > 0
+    inner_outer = _crop(torch.cat([masked, sides], dim=2), band)
+    sums = _crop(_window_sum(inner_outer * is_near.flip(0), average), margin - reach)
+    (here, inner_count), (there, outer_count) = (side.split((3, 1), dim=1) for side in sums)
+    squares = (masked * masked).sum(2, keepdim=True)
+    moments = _window_sum(torch.cat([masked, squares, sides], dim=2), average + TEXTURE_MARGIN)
+    variance = _variances(_crop(moments, margin - texture_reach)).sum(0)
+    is_pair = inside * (inner_count > 0) * (outer_count > 0) * _crop(is_near[1], margin - band)
+    return here / inner_count.clamp_min(1), there / outer_count.clamp_min(1), is_pair / (variance + NOISE**2)
+
+
+def _crop(values: Tensor, margin: int) -> Tensor:
+    return values[..., margin:-margin, margin:-margin] if margin else values
 
 
 def _window_sum(values: Tensor, window: int) -> Tensor:
-    """The sum over a window of odd size, of N×C×H×W; zeros beyond the picture. Much faster than pooling on a CPU."""
-    for axis in (2, 3):
-        length, padding = values.shape[axis], [0, 0, 0, 0]
-        padding[2 * (3 - axis) : 2 * (3 - axis) + 2] = [window // 2] * 2
-        padded = F.pad(values, padding)
-        values = padded.narrow(axis, 0, length).clone()
-        for shift in range(1, window):
-            values += padded.narrow(axis, shift, length)
+    """The sum over a window of odd size, smaller by `window` − 1 px. Much faster than pooling on a CPU."""
+    for axis in (-1, -2):
+        length = values.shape[axis] - window + 1
+        total = values.narrow(axis, 0, length) + values.narrow(axis, 1, length)
+        for shift in range(2, window):
+            total += values.narrow(axis, shift, length)
+        values = total
     return values
+
+
+def _variances(moments: Tensor) -> Tensor:
+    """…×5×H×W sums of three channels, of their squares and of ones → the variance summed over channels, …×1×H×W."""
+    means = moments[..., :4, :, :] / moments[..., 4:, :, :].clamp_min(1)
+    return (means[..., 3:, :, :] - means[..., :3, :, :].square().sum(-3, keepdim=True)).clamp_min(0)
 
 
 def _checkerboard(image: Tensor) -> Tensor:
@@ -111,7 +124,7 @@ def _moments(values: Tensor, weight: Tensor) -> Tensor:
 def _fit(moments: Tensor, ridge: float) -> Tensor:
     """Ridge regression from the moments of 1, r, g, b and three values, N×7×7 → N×4×3; zeros where nothing has a weight."""
     moments = moments / moments[:, :1, :1].clamp_min(TINY)
-    return torch.linalg.solve(moments[:, :4, :4] + max(ridge, TINY) * torch.eye(4).to(moments), moments[:, :4, 4:])
+    return solve_positive(moments[:, :4, :4] + max(ridge, TINY) * torch.eye(4).to(moments), moments[:, :4, 4:])
 
 
 def _residual(moments: Tensor, fit: Tensor) -> Tensor:
