@@ -1,11 +1,10 @@
 """The command line's entry: its commands, and errors in one line."""
 
 import errno
-import sys
 
 import typer
 
-from retouch.cli import data, environment, pictures, registry, stages
+from retouch.cli import data, edit, environment, harmonize, output, registry, stages
 from retouch.errors import RetouchError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -16,16 +15,16 @@ app = typer.Typer(
     help="Make composited photographs look real: data, training, evaluation and registry of models.",
     epilog="First steps: `make demo`. A stage alone: `dvc repro STAGE`. Settings: params.yaml, `retouch use --help`.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
-for room in (data, stages, registry, pictures):
+for room in (data, stages, registry, harmonize, edit):
     app.add_typer(room.commands)
 
 
 def main() -> None:
     """Run the command line. What a user can fix is one line on stderr and exit code 2."""
     environment.limit_spinning()
+    environment.print_any_name()
     try:
         app()
     except RetouchError as error:
@@ -39,7 +38,7 @@ def main() -> None:
 
 def fail(message: str) -> None:
     """Print one line and exit 2."""
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    output.note(f"error: {message}")
     raise SystemExit(2)
 
 

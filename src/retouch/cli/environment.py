@@ -1,6 +1,8 @@
 """What this program sets in the environment of its process and its children, before torch is loaded."""
 
+import io
 import os
+import sys
 from collections.abc import MutableMapping
 
 SPIN = {"GOMP_SPINCOUNT": "200"}
@@ -18,3 +20,10 @@ def limit_spinning(environment: MutableMapping[str, str] = os.environ) -> None:
     """Let OpenMP's threads sleep soon when they wait. libgomp reads it once, when torch is loaded; children inherit it."""
     if not any(name in environment for name in USERS):
         environment.update(SPIN)
+
+
+def print_any_name() -> None:
+    """Let names of files that are not UTF-8 be printed as the bytes that they are."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="surrogateescape" if stream is sys.stdout else "backslashreplace")

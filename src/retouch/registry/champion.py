@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retouch import tracking
-from retouch.errors import TrackingError
-from retouch.registry.reader import champion_of
+from retouch.errors import TrackingError, WeightsError
+from retouch.registry.reader import Version, champion_of
 from retouch.serving.contents import network_file
 from retouch.tracking.client import database
 
@@ -34,9 +34,32 @@ def load(model: str, inputs: Collection[str]) -> LoadedNetwork:
         return network_files.load(network_file(folder, inputs))
 
 
+def find(model: str) -> Version | None:
+    """The champion that `load` would take, or None where `model` is a file. Of a SQLite store nothing heavy is imported.
+
+    Raises WeightsError for a file that is missing, TrackingError when the registry has no such model or no champion of it.
+    """
+    if not model.endswith(SUFFIX):
+        return _champion(model)
+    if not Path(model).is_file():
+        raise WeightsError(f"{model} is missing: train it with `dvc repro`")
+    return None
+
+
 @contextmanager
 def package(model: str) -> Iterator[Path]:
     """Yield the folder of a champion's package; one that is not on this machine is downloaded, and removed afterwards."""
+    champion = _champion(model)
+    if champion.folder is not None:
+        yield champion.folder
+        return
+    from retouch.registry.versions import download
+
+    with tempfile.TemporaryDirectory() as temporary, tracking.connect():
+        yield download(model, champion.version, Path(temporary))
+
+
+def _champion(model: str) -> Version:
     file = database()
     if file is not None and not file.is_file():  # MLflow would create it
         raise TrackingError(
@@ -49,10 +72,4 @@ def package(model: str) -> Iterator[Path]:
         trained = Path("artifacts") / model / f"model{SUFFIX}"
         hint = f", or give the network itself, --model {trained}" if trained.is_file() else ""
         raise TrackingError(f"{model} {state} at {tracking.uri()}: `retouch status` lists what serves{hint}")
-    if champion.folder is not None:
-        yield champion.folder
-        return
-    from retouch.registry.versions import download
-
-    with tempfile.TemporaryDirectory() as temporary, tracking.connect():
-        yield download(model, champion.version, Path(temporary))
+    return champion

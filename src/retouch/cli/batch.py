@@ -1,0 +1,175 @@
+"""Work on one photo or many, as a user sees it: results, warnings, a progress bar, a summary, exit codes."""
+
+import errno
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from retouch.cli import output
+from retouch.errors import RetouchError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from retouch.inference.batch import Written
+    from retouch.inference.jobs import Job
+    from retouch.inference.overlap import Outcome, Steps
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+SOME_FAILED = 1
+ONE_FAILED = 2
+
+
+class Report:
+    """What has become of photos: printed as it is known, and kept for the summary."""
+
+    def __init__(self, word: str, skipped: "Sequence[Job]", many: bool, as_json: bool) -> None:
+        self.word, self.skipped, self.many, self.as_json = word, skipped, many, as_json
+        self.start = time.perf_counter()
+        self.model: Mapping[str, Any] | None = None
+        self.results: list[dict[str, Any]] = []
+        self.failures: list[dict[str, str]] = []
+        self.said: set[str] = set()
+        self.bar: Progress | None = None
+
+    def line(self, text: str) -> None:
+        """A result, on stdout; above the progress bar where both are on one terminal."""
+        if not self.as_json:
+            self._print(text, sys.stdout.isatty(), output.line)
+
+    def note(self, text: str) -> None:
+        """A warning, an error or the summary, on stderr."""
+        self._print(output.one_line(text), True, output.note)
+
+    def _print(self, text: str, on_terminal: bool, plain: Any) -> None:
+        if self.bar is None or not on_terminal:
+            plain(text)
+            return
+        from rich.text import Text
+
+        self.bar.console.print(Text(text), soft_wrap=True)
+
+    def written(self, photo: Path, written: "Written", seconds: float) -> None:
+        """Report a result. What holds for all photos alike is said once."""
+        from retouch.inference.foregrounds import UNUSED_MASK
+
+        once = (UNUSED_MASK,)
+        for warning in written.warnings:
+            if warning not in once:
+                self.note(f"warning: {photo}: {warning}")
+            elif warning not in self.said:
+                self.note(f"warning: {warning}")
+                self.said.add(warning)
+        for text in written.paths[:1] if self.many else (*written.paths, *written.notes):
+            self.line(str(text))
+        result, *others = map(str, (*written.paths, *written.kept))
+        self.results.append({
+            "photo": str(photo), "result": result, "files": others, "seconds": round(seconds, 3),
+            "warnings": list(written.warnings), **({"edits": list(written.notes)} if written.notes else {}),
+        })  # fmt: skip
+
+    def failed(self, photo: Path, error: Exception) -> None:
+        """Report a photo that could not be done."""
+        message = describe(photo, error)
+        self.note(f"error: {message}")
+        self.failures.append({"photo": str(photo), "error": message})
+
+    def finish(self) -> None:
+        """Print the summary of several photos, and JSON."""
+        seconds = time.perf_counter() - self.start
+        if self.as_json:
+            skipped = [{"photo": str(job.photo), "result": str(job.result)} for job in self.skipped]
+            output.as_json({
+                "model": self.model, "results": self.results, "skipped": skipped, "failures": self.failures,
+                "seconds": round(seconds, 3),
+            })  # fmt: skip
+        if self.many:
+            parts = [f"{len(self.results)} {self.word} in {duration(seconds)}"]
+            if self.skipped:
+                parts.append(f"{len(self.skipped)} skipped, as their results exist (--overwrite replaces them)")
+            if self.failures:
+                parts.append(f"{len(self.failures)} failed")
+            self.note(", ".join(parts))
+
+
+def run(jobs: "Sequence[Job]", steps: "Steps[Job, Any, Any, Written]", report: Report, threads: int | None) -> None:
+    """Do all jobs and report them; exit 1 where some of many failed. The error of a single photo is raised: exit code 2."""
+    from retouch.inference.overlap import process
+
+    outcomes = process(jobs, steps, threads or default_threads())
+    try:
+        with progress(report, len(jobs) if report.many else 0) as advance:
+            for outcome in outcomes:
+                take(outcome, report)
+                advance(outcome.item.photo)
+    finally:
+        outcomes.close()  # type: ignore[attr-defined]
+        report.finish()
+    if report.failures:
+        raise typer.Exit(SOME_FAILED if report.many else ONE_FAILED)
+
+
+def take(outcome: "Outcome[Job, Written]", report: Report) -> None:
+    """Report one outcome; raise what ends all."""
+    if outcome.written is not None:
+        report.written(outcome.item.photo, outcome.written, outcome.seconds)
+        return
+    error = outcome.error or RuntimeError("nothing was written")
+    is_full = isinstance(error, OSError) and error.errno in FULL
+    if is_full or not (report.many or (report.as_json and isinstance(error, RetouchError))):
+        raise error
+    report.failed(outcome.item.photo, error)
+
+
+@contextmanager
+def progress(report: Report, total: int) -> Iterator[Any]:
+    """Yield a function that is told each photo that is done; a bar with the time left shows it, on a terminal."""
+    if not total or not sys.stderr.isatty():
+        yield lambda photo: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.table import Column
+
+    name = TextColumn("{task.fields[photo]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1))
+    columns = (BarColumn(bar_width=30), MofNCompleteColumn(), TimeRemainingColumn(elapsed_when_finished=True), name)
+    console = Console(stderr=True, markup=False, emoji=False, highlight=False)
+    with Progress(*columns, console=console, redirect_stdout=False, redirect_stderr=False, expand=True, transient=True) as bar:
+        task = bar.add_task("", total=total, photo="")
+        report.bar = bar
+        try:
+            yield lambda photo: bar.update(task, advance=1, photo=str(photo))
+        finally:
+            report.bar = None
+
+
+def describe(photo: Path, error: Exception) -> str:
+    """An error in one line that names the photo."""
+    if isinstance(error, RetouchError):
+        message = str(error)
+    elif isinstance(error, OSError) and error.strerror:
+        message = f"{error.filename or photo}: {error.strerror}"
+    elif isinstance(error, MemoryError):
+        message = "there is not enough memory for it: try --jobs 1"
+    else:
+        message = f"unexpected {type(error).__name__}: {error}"
+    return message if str(photo) in message else f"{photo}: {message}"
+
+
+def default_threads() -> int:
+    """Threads that read and write: as many as cores, at most 4."""
+    import os
+
+    return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 4)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people write them."""
+    if seconds < 100:
+        return f"{seconds:.1f} s"
+    return f"{int(seconds) // 60} min {int(seconds) % 60} s"

@@ -1,0 +1,81 @@
+"""What the shell completes: names of models, settings, layers. Nothing here loads torch or MLflow, and nothing raises."""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+NETWORK_SUFFIX = ".safetensors"
+
+
+def files(incomplete: str) -> list[str]:
+    """Nothing, upon which shells complete the names of files."""
+    return []
+
+
+def models(incomplete: str) -> list[str]:
+    """Registered models, and networks' files below `incomplete`."""
+    return [*registered_models(incomplete), *_networks(incomplete)]
+
+
+def registered_models(incomplete: str) -> list[str]:
+    """The models of the registry."""
+
+    def names() -> Iterator[str]:
+        from retouch.registry.reader import read_registry
+        from retouch.tracking.client import is_remote
+
+        if not is_remote():  # a server answers too late
+            yield from read_registry()
+
+    return _beginning(incomplete, names)
+
+
+def trained_models(incomplete: str) -> list[str]:
+    """The models of params.yaml."""
+    return _beginning(incomplete, lambda: iter(_settings().get("models", ())))
+
+
+def benchmarks(incomplete: str) -> list[str]:
+    """The benchmarks of params.yaml."""
+    return _beginning(incomplete, lambda: iter(_settings().get("synthesize", {}).get("benchmarks", ())))
+
+
+def presets(incomplete: str) -> list[str]:
+    """The settings kept in params/."""
+    return _beginning(incomplete, lambda: (path.stem for path in sorted(Path("params").glob("*.yaml"))))
+
+
+def formats(incomplete: str) -> list[str]:
+    """The formats of results."""
+
+    def names() -> Iterator[str]:
+        from retouch.pictures.formats import FORMATS
+
+        return (suffix[1:] for suffix in FORMATS)
+
+    return _beginning(incomplete, names)
+
+
+def _beginning(incomplete: str, names: Callable[[], Iterator[str]]) -> list[str]:
+    with suppress(Exception):  # a message would stand in the middle of what the user types
+        return [name for name in names() if name.startswith(incomplete)]
+    return []
+
+
+def _settings() -> dict:
+    import yaml
+
+    return yaml.safe_load(Path("params.yaml").read_text())
+
+
+def _networks(incomplete: str) -> list[str]:
+    """The networks and folders that begin so; none where nothing has been typed, as folders would hide the models' names."""
+    if not incomplete:
+        return sorted(str(path) for path in Path("artifacts").glob(f"*/model{NETWORK_SUFFIX}"))
+    name = incomplete.rpartition("/")[2]
+    with suppress(OSError):
+        prefix = incomplete.removesuffix(name)
+        paths = sorted(path for path in Path(prefix or ".").iterdir() if path.name.startswith(name))
+        networks = [prefix + path.name for path in paths if path.name.endswith(NETWORK_SUFFIX)]
+        return networks + [f"{prefix}{path.name}/" for path in paths if path.is_dir() and not path.name.startswith(".")]
+    return []

@@ -1,0 +1,185 @@
+"""`retouch harmonize`: make composited photographs look real."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from retouch.cli import batch, completion
+from retouch.cli.pictures import (
+    LAYERS,
+    PANEL,
+    RESULT,
+    Ending,
+    Format,
+    Jobs,
+    Json,
+    Overwrite,
+    Photos,
+    find_photos,
+    split_existing,
+    suffix_of,
+)
+from retouch.errors import RetouchError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from retouch.inference.batch import Networks
+    from retouch.inference.jobs import Job
+    from retouch.inference.network_files import LoadedNetwork
+    from retouch.registry.reader import Version
+
+REGIONS = "What was pasted"
+EXAMPLES = """\
+Examples:
+
+retouch harmonize photo.jpg --mask mask.png  (→ photo-harmonized.jpg)
+
+retouch harmonize shoot/ --mask masks/ --out results/  (masks by the photos' names)
+
+retouch harmonize 'shoot/*.tif' --strength 0.7 --format jpg --layers layers/
+
+More: docs/retoucher.md. `retouch edit` changes the layers.
+"""
+commands = typer.Typer()
+
+
+@commands.command(rich_help_panel=PANEL, epilog=EXAMPLES)
+def harmonize(
+    photos: Photos,
+    model: Annotated[
+        str,
+        typer.Option(autocompletion=completion.models, help="A registered model, or a network's .safetensors file."),
+    ] = "harmonizer",
+    mask: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--mask",
+            "--masks",
+            metavar="MASK",
+            rich_help_panel=REGIONS,
+            autocompletion=completion.files,
+            help="White where pasted; a folder for many photos. Repeatable: each is a foreground of its own.",
+        ),
+    ] = None,
+    split_mask: Annotated[
+        bool,
+        typer.Option(
+            "--split-mask", rich_help_panel=REGIONS, help="Each colour or number of the mask is a foreground of its own."
+        ),
+    ] = False,
+    confine: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="MASK",
+            rich_help_panel=REGIONS,
+            autocompletion=completion.files,
+            help="Change nothing where this is black, whatever the model does; a folder for many photos.",
+        ),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="MAP",
+            rich_help_panel=REGIONS,
+            autocompletion=completion.files,
+            help="A label map, ADE20K's numbers, for region-free models; a folder for many photos.",
+        ),
+    ] = None,
+    parse: Annotated[
+        bool, typer.Option("--parse", rich_help_panel=REGIONS, help="Label photos with the scene parser of params.yaml.")
+    ] = False,
+    strength: Annotated[
+        float,
+        typer.Option(min=0, max=10, metavar="X", rich_help_panel=RESULT, help="0 changes nothing, 0.5 half as much, 2 twice."),
+    ] = 1.0,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PLACE",
+            rich_help_panel=RESULT,
+            autocompletion=completion.files,
+            help="A file, or a folder; PHOTO-harmonized beside the photo by default.",
+        ),
+    ] = None,
+    suffix: Ending = None,
+    format: Format = None,
+    overwrite: Overwrite = False,
+    layers: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PLACE",
+            rich_help_panel=LAYERS,
+            autocompletion=completion.files,
+            help="Keep the layers, for `retouch edit`: a folder, or a .npz file; for many photos a folder of folders.",
+        ),
+    ] = None,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            rich_help_panel=LAYERS,
+            autocompletion=completion.files,
+            help="Also a picture of the photo, the result and every layer; a folder for many photos.",
+        ),
+    ] = None,
+    jobs: Jobs = None,
+    json: Json = False,
+) -> None:
+    """Make composited photographs look real."""
+    from retouch.inference.jobs import Naming, plan
+    from retouch.registry.champion import find
+
+    if labels is not None and parse:
+        raise RetouchError("--labels and --parse both name a label map: leave one out")
+    naming = Naming("harmonized", out, suffix, suffix_of(format))
+    every = plan(find_photos(photos, naming.ending_beside), naming, mask or (), confine, labels, layers, sheet)
+    todo, skipped = split_existing(every, overwrite)
+    report = batch.Report("harmonized", skipped, many=len(every) > 1, as_json=json)
+
+    from retouch.inference import batch as work
+
+    if not report.many:
+        work.count_pixels(every[0].photo)  # a photo that is none is told before the network is loaded
+    version = find(model)
+    networks = work.Networks(_loader(model))
+    options = work.Options(strength, split_mask, _scene_parser() if parse else None)
+    steps = work.harmonize_steps(networks, options, lambda: _prepare(model, version, todo, networks, report))
+    batch.run(todo, steps, report, jobs)
+
+
+def _loader(model: str) -> "Callable[[bool], LoadedNetwork]":
+    def load(with_mask: bool) -> "LoadedNetwork":
+        from retouch.registry import champion
+
+        return champion.load(model, ("image", "mask") if with_mask else ("image",))
+
+    return load
+
+
+def _prepare(model: str, version: "Version | None", jobs: "Sequence[Job]", networks: "Networks", report: batch.Report) -> None:
+    """Load the networks that jobs take, say which they are, and what a mask is to them."""
+    loaded = {with_mask: networks.of(with_mask) for with_mask in sorted({bool(job.masks) for job in jobs}, reverse=True)}
+    names = list(dict.fromkeys(network.architecture for network in loaded.values()))
+    size = next(iter(loaded.values())).size
+    report.model = {"name": model, "version": version and version.version, "networks": names, "size": size}
+    if version is not None:
+        report.note(f"model: {model} version {version.version} ({', '.join(names)})")
+
+
+def _scene_parser() -> "Callable[[np.ndarray], np.ndarray]":
+    from retouch.settings import load
+
+    parser = load().parse.parser
+    if parser is None:
+        raise RetouchError(
+            "parse.parser is null in params.yaml: name a scene parser there, or give --labels in place of --parse"
+        )
+    from retouch.images import resize
+    from retouch.inference.full_size import as_rgb
+    from retouch.parsing.onnx import OnnxParser
+
+    network = OnnxParser(parser)
+    return lambda pixels: network(resize(as_rgb(pixels), parser.size, parser.size))

@@ -1,0 +1,135 @@
+"""`retouch edit` on one photo or many: the edits of a call, carried out on the layers of each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from retouch.editing.cube import save_cubes
+from retouch.editing.edits import EditedLayers
+from retouch.editing.layer_files import TEXT, load_layers, save_layers
+from retouch.errors import RetouchError
+from retouch.inference.batch import Written, count_pixels, space_option, write_sheet
+from retouch.inference.harmonize import retouch
+from retouch.inference.jobs import LAYERS_SUFFIX, Job
+from retouch.inference.overlap import Steps
+from retouch.pictures.file import Picture, read
+from retouch.pictures.masks import read_mask
+from retouch.pictures.write import write
+
+
+@dataclass(frozen=True)
+class Edits:
+    """The edits of one call, in the order in which they are carried out; `mix` and `cube` are places by the photos' names."""
+
+    undo: int = 0
+    mix: tuple[Path, float] | None = None
+    strength: float | None = None
+    scales: Sequence[tuple[str, float]] = ()
+    only: Sequence[str] = ()
+    cube: Path | None = None
+
+    def apply(
+        self, layers: EditedLayers, other: EditedLayers | None, region: np.ndarray | None, limit: np.ndarray | None
+    ) -> EditedLayers:
+        """Layers with these edits; `other` is what is mixed in, and the masks uint8 H×W. Raises RetouchError."""
+        edited = layers.undo(self.undo) if self.undo else layers
+        if other is not None and self.mix is not None:
+            edited = edited.mix(other, self.mix[1])
+        if self.strength is not None:
+            edited = edited.scale(self.strength, region=region)
+        for name, factor in self.scales:
+            edited = edited.scale(factor, name, region=region)
+        if self.only:
+            edited = edited.only(*self.only, region=region)
+        return edited if limit is None else edited.limit(limit)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What is read for one job: the photo, its layers and those mixed in, and uint8 H×W masks."""
+
+    picture: Picture
+    place: Path
+    """Where the layers lie."""
+    layers: EditedLayers
+    other: EditedLayers | None
+    region: np.ndarray | None
+    limit: np.ndarray | None
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Edited:
+    """The photo's pixels as edited, and the layers that say how."""
+
+    pixels: np.ndarray
+    layers: EditedLayers
+
+
+def edit_steps(place: Path, edits: Edits, many: bool) -> Steps[Job, Stored, Edited, Written]:
+    """The work on photos whose layers at `place` are edited. A job's `masks` hold the region, its `confine` the limit.
+
+    With `many` photos, places of layers and of LUTs are folders by the photos' names.
+    """
+
+    def read_job(job: Job) -> Stored:
+        return _read(job, place, edits, many)
+
+    def compute(_job: Job, stored: Stored) -> Edited:
+        edited = edits.apply(stored.layers, stored.other, stored.region, stored.limit)
+        return Edited(retouch(edited, stored.picture.pixels, **space_option(stored.picture)), edited)
+
+    def write_job(job: Job, stored: Stored, edited: Edited) -> Written:
+        return _write(job, stored, edited, edits.cube / job.photo.stem if edits.cube and many else edits.cube)
+
+    return Steps(read_job, compute, write_job, lambda job: count_pixels(job.photo))
+
+
+def layers_of(photo: Path, place: Path, many: bool) -> Path:
+    """Where the layers of a photo are: `place` itself, or what lies there by the photo's name. Raises RetouchError."""
+    is_layers = place.is_file() or (place / f"{TEXT}.json").is_file()
+    if is_layers and many:
+        raise RetouchError(f"{place} are the layers of one photo: give one, or a folder of layers by the photos' names")
+    if is_layers or not place.is_dir():
+        return place
+    for path in (place / photo.stem, place / f"{photo.stem}{LAYERS_SUFFIX}"):
+        if path.exists():
+            return path
+    raise RetouchError(f"{place} has no layers of {photo}: make them with `retouch harmonize PHOTO --layers {place}`")
+
+
+def _read(job: Job, place: Path, edits: Edits, many: bool) -> Stored:
+    picture = read(job.photo)
+    if job.missing:
+        raise RetouchError(f"{job.photo}: {'; '.join(job.missing)}")
+    own = layers_of(job.photo, place, many)
+    layers = load_layers(own)
+    other = None if edits.mix is None else load_layers(layers_of(job.photo, edits.mix[0], many))
+    size = (picture.pixels.shape[0], picture.pixels.shape[1])
+    region = read_mask(job.masks[0], size) if job.masks else None
+    limit = read_mask(job.confine, size) if job.confine else None
+    paths = (*job.masks, *([job.confine] if job.confine else ()))
+    masks = [mask for mask in (region, limit) if mask is not None]
+    warnings = [f"{path}: {text}" for path, mask in zip(paths, masks, strict=True) for text in mask.warnings]
+    return Stored(
+        picture,
+        own,
+        layers,
+        other,
+        None if region is None else region.values,
+        None if limit is None else limit.values,
+        (*picture.warnings, *warnings),
+    )
+
+
+def _write(job: Job, stored: Stored, edited: Edited, cube: Path | None) -> Written:
+    tables = [] if cube is None else save_cubes(edited.layers, cube)
+    if job.sheet is not None:
+        write_sheet(job.sheet, stored.picture.pixels, edited.pixels, edited.layers)
+    write(edited.pixels, job.result, stored.picture)
+    if edited.layers is not stored.layers:
+        save_layers(edited.layers, stored.place)
+    notes = tuple(f"{number}. {one}" for number, one in enumerate(edited.layers.edits, 1))
+    return Written((job.result, *tables), (job.sheet,) if job.sheet else (), stored.warnings, notes)
