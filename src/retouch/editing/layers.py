@@ -1,10 +1,13 @@
 """The kinds of layers, and layers made of what a prediction leaves."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from retouch.editing.edits import EditedLayers
 from retouch.editing.operator_layers import OperatorLayers
 from retouch.editing.transform_layers import TransformLayers
+from retouch.errors import RetouchError
 from retouch.models.harmonization import LayerData
 
 KINDS: dict[str, type[EditedLayers]] = {"operators": OperatorLayers, "transforms": TransformLayers}
@@ -14,3 +17,16 @@ KINDS: dict[str, type[EditedLayers]] = {"operators": OperatorLayers, "transforms
 def of(data: LayerData, size: tuple[int, int], mask: np.ndarray | None = None) -> EditedLayers:
     """Layers, without edits, for a picture of `size` (H, W); `mask` is the uint8 H×W mask that the network was given."""
     return KINDS[data.kind].of(data, size, mask)
+
+
+def join(parts: Sequence[EditedLayers]) -> EditedLayers:
+    """Layers, without edits, of several predictions of one picture as one set. Raises RetouchError for operator masks."""
+    transforms = [part for part in parts if isinstance(part, TransformLayers) and not part.edits]
+    if not parts or len(transforms) < len(parts):
+        raise RetouchError("only layers of regions can be joined: operator masks cover the whole picture")
+    return TransformLayers(
+        np.concatenate([part.coefficients for part in transforms]),
+        np.concatenate([part.maps for part in transforms]),
+        tuple(name for part in transforms for name in part.classes),
+        transforms[0].size,
+    )

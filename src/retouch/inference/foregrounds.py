@@ -4,15 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 
-from retouch.inference.harmonize import Harmonized, harmonize
+from retouch.editing import layers as kinds
+from retouch.errors import RetouchError
+from retouch.inference.harmonize import Harmonized, harmonize, retouch
 from retouch.models.harmonization import Harmonizer
 
 UNUSED_MASK = (
     "this model finds by itself what was pasted and does not use the mask, so the photo can change anywhere: "
     "--confine MASK keeps everything outside a mask as it is"
 )
+STRIP = 1 << 18  # pixels that are blended at a time
 
 
 @dataclass(frozen=True)
@@ -33,10 +37,107 @@ def harmonize_foregrounds(
 ) -> HarmonizedForegrounds:
     """Harmonize a picture with any number of masks (uint8 H×W each), every one a foreground of its own.
 
-    Later masks lie on top of earlier ones. Without masks, and for a model that needs none, this is `harmonize`. With
-    `confine` (uint8 H×W) nothing changes where it is 0, and partly where it is between. The other arguments, and what is
-    raised, are those of `harmonize`.
+    Each foreground is harmonized in the picture as it came, the others being part of its background. Where masks overlap, a
+    later one lies on top and takes its share first. Transforms become one set of layers, `foreground`, `foreground 2`, …, in
+    the masks' order; networks that predict pixels change each pixel as the masks there say. Where no mask is, no bit changes.
+
+    With `confine` (uint8 H×W) nothing changes where it is 0, and partly where it is between; layers hold that as an edit.
+    Without masks, and for a model that needs none, this is `harmonize`; a mask that is not used is told in `warnings`. The
+    other arguments, and what is raised, are those of `harmonize`.
     """
-    options = {} if space is None else {"space": space}
-    result = harmonize(model, image, masks[0] if masks else None, size, labels, **options)
-    return HarmonizedForegrounds(result.image, result.layers)
+    options: dict[str, Any] = {} if space is None else {"space": space}
+    for name, mask in [*(("mask", mask) for mask in masks), *([] if confine is None else [("part to confine to", confine)])]:
+        check_mask(mask, image, name)
+    warnings: tuple[str, ...] = ()
+    if not model.needs_mask or not masks:
+        result = harmonize(model, image, None, size, labels, **options)
+        warnings = (UNUSED_MASK,) if masks and confine is None else ()
+    else:
+        parts = visible_parts(masks)
+        hidden = [k + 1 for k, part in enumerate(parts) if masks[k].any() and not part.any()]
+        warnings = tuple(f"mask {number} lies wholly under later ones and is ignored" for number in hidden)
+        result = _harmonize_parts(model, image, [part for part in parts if part.any()], size, labels, options)
+    if confine is not None:
+        result = _confine(result, image, confine, options)
+    return HarmonizedForegrounds(result.image, result.layers, warnings)
+
+
+def check_mask(mask: np.ndarray, image: np.ndarray, name: str = "mask") -> None:
+    """Raises RetouchError, naming both sizes, unless a mask is uint8 of the picture's height and width."""
+    if mask.dtype != np.uint8 or mask.shape != image.shape[:2]:
+        raise RetouchError(
+            f"the {name} is {mask.dtype} {mask.shape} but the picture {image.shape}: give uint8 H×W of the same size"
+        )
+
+
+def visible_parts(masks: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """What later masks leave of each, uint8 H×W: together no pixel has more than 255."""
+    cover = np.zeros(masks[0].shape, np.uint8)
+    parts = []
+    for mask in reversed(masks):
+        part = np.rint(mask * ((255 - cover) / np.float32(255))).astype(np.uint8) if cover.any() else mask
+        parts.append(part)
+        cover = cover + part
+    return parts[::-1]
+
+
+def _harmonize_parts(
+    model: Harmonizer,
+    image: np.ndarray,
+    parts: Sequence[np.ndarray],
+    size: int,
+    labels: np.ndarray | None,
+    options: dict[str, Any],
+) -> Harmonized:
+    """The foregrounds' results together."""
+    if not parts:
+        return harmonize(model, image, np.zeros(image.shape[:2], np.uint8), size, labels, **options)
+    if len(parts) == 1:
+        result = harmonize(model, image, parts[0], size, labels, **options)
+        return Harmonized(restore(result.image, image, parts[0]), result.layers)
+    total = np.add.reduce(parts, axis=0, dtype=np.uint16)
+    layers = []
+    combined = image.copy()
+    for part in parts:
+        result = harmonize(model, image, part, size, labels, **options)
+        layers.append(result.layers)
+        if result.layers is None:
+            add_change(combined, image, result.image, part, total)
+    if any(one is None for one in layers):
+        return Harmonized(combined)
+    together = kinds.join([one for one in layers if one is not None])
+    return Harmonized(retouch(together, image, **options), together)
+
+
+def add_change(
+    result: np.ndarray, image: np.ndarray, changed: np.ndarray, weight: np.ndarray, total: np.ndarray | int = 255
+) -> None:
+    """Add `weight` / `total` (H×W each, 0 where `total` is 0) of what `changed` differs from `image` by to `result`, in place.
+
+    All three are pictures of one shape and type; sums are rounded and clipped.
+    """
+    step = max(1, STRIP // image.shape[1])
+    highest = np.iinfo(image.dtype).max
+    for top in range(0, len(image), step):
+        rows = slice(top, top + step)
+        if not weight[rows].any():
+            continue
+        share = weight[rows] / np.maximum(total[rows] if isinstance(total, np.ndarray) else total, 1).astype(np.float32)
+        share = share if image.ndim == 2 else share[..., None]
+        change = np.rint(share * (changed[rows].astype(np.float32) - image[rows]))
+        result[rows] = np.clip(result[rows] + change, 0, highest).astype(image.dtype)
+
+
+def _confine(result: Harmonized, image: np.ndarray, confine: np.ndarray, options: dict[str, Any]) -> Harmonized:
+    if result.layers is None:
+        confined = image.copy()
+        add_change(confined, image, result.image, confine)
+        return Harmonized(confined)
+    layers = result.layers.limit(confine)
+    confined = retouch(layers, image, **options)
+    return Harmonized(restore(confined, image, confine), layers)
+
+
+def restore(result: np.ndarray, image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """`result`, which is overwritten by the picture where the mask is 0."""
+    return cv2.copyTo(image, np.equal(mask, 0).view(np.uint8), np.ascontiguousarray(result))
