@@ -9,10 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+LONGEST_NAME = 255  # bytes, of a name on common file systems
+
 
 def _partial(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    return path.with_name(f".{path.name}.{os.getpid()}.partial")
+    ending = f".{os.getpid()}.partial"
+    name = f".{path.name}"
+    if len(os.fsencode(name + ending)) > LONGEST_NAME:
+        name = f".{hashlib.sha256(os.fsencode(name)).hexdigest()}"
+    return path.with_name(name + ending)
 
 
 @contextmanager

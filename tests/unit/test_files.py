@@ -122,3 +122,14 @@ def test_digests_tell_values_and_files_apart(tmp_path):
     write_json(tmp_path / "a.json", {"b": 1, "a": 2})
     write_json(tmp_path / "b.json", {"a": 2, "b": 1})
     assert sha256_file(tmp_path / "a.json") == sha256_file(tmp_path / "b.json")
+
+
+@pytest.mark.parametrize("name", ["写" * 85, "a" * 255, "é" * 127])
+def test_a_name_as_long_as_the_file_system_takes_is_written(tmp_path, name):
+    with atomic_file(tmp_path / name) as partial:
+        partial.write_text("whole")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    (tmp_path / name).unlink()
+    with atomic_folder(tmp_path / name) as partial:
+        (partial / "a").touch()
+    assert [path.name for path in tmp_path.iterdir()] == [name]

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from retouch.errors import RetouchError, SourceError
+from retouch.files import LONGEST_NAME
 from retouch.inference.photo_files import PATTERN, Companions
 from retouch.pictures.formats import FORMATS
 
 LAYERS_SUFFIX = ".npz"
-LONGEST_NAME = 255  # bytes, of file systems in use
 
 
 @dataclass(frozen=True)
