@@ -13,8 +13,9 @@ from retouch.color import rgb_to_lab
 from retouch.images import to_tensor, to_uint8
 from retouch.models import create
 from retouch.models.classical import methods as classical
+from retouch.models.layers.seam import STATISTICS, apply_affine, fit_affine, seam_affine
 
-METHODS = ("identity", "reinhard", "histogram", "poisson")
+METHODS = ("identity", "reinhard", "histogram", "poisson", "poisson-fit", "seam-fit")
 SIZE = 48
 
 
@@ -146,3 +147,114 @@ def test_poisson_agrees_with_opencv_where_the_background_is_known():
     actual = to_uint8(run("poisson", to_tensor([offset]), mask))[0]
     assert np.abs(actual.astype(int) - reference).max() <= 4
     assert np.abs(offset.astype(int) - reference).max() >= 20
+
+
+EDIT = torch.tensor([[0.04, -0.03, 0.02], [0.1, 0.05, 0.0], [-0.05, 0.1, 0.05], [0.0, -0.05, -0.2]])
+"""An affine change: exposure, contrast and a colour cast."""
+
+
+def edited(photo: Tensor, mask: Tensor) -> Tensor:
+    return torch.where(mask > 0, apply_affine(photo, EDIT[None]), photo)
+
+
+def error(image: Tensor, photo: Tensor) -> float:
+    return float((image - photo).square().mean())
+
+
+@pytest.mark.parametrize("name", ["seam-fit", "poisson-fit"])
+@pytest.mark.parametrize("size", [64, 128])
+def test_an_affine_edit_of_a_smooth_region_is_taken_back(name, size):
+    photo, mask = smooth(6, size, 0.2, 0.8), disc(size, size // 2, size // 2, size // 4)
+    composite = edited(photo, mask)
+    assert error(run(name, composite, mask), photo) < 0.1 * error(composite, photo)
+
+
+def test_without_ridge_the_seam_fit_finds_the_edit_itself():
+    photo, mask = smooth(6, 256, 0.2, 0.8), disc(256, 120, 130, 60)
+    composite = edited(photo, mask)
+    change, _ = seam_affine(composite, mask, ridge=0)
+    inside = (mask > 0).expand_as(photo)
+    assert (apply_affine(composite, change) - photo)[inside].abs().max() < 0.01
+
+
+def test_texture_beside_the_edge_counts_little():
+    """Half of the edge has noise and a contour behind it, which tell nothing of the edit."""
+    photo, mask = smooth(6, 128, 0.3, 0.7), disc(128, 64, 64, 30)
+    rough = torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    rough = torch.where(mask > 0, 0.6 + 0.4 * rough, 0.4 * rough)
+    photo[..., :64] = rough[..., :64]
+    composite = torch.where(mask > 0, photo - 0.15, photo).clamp(0, 1)
+    right = mask * (torch.arange(128) >= 64)
+    change, _ = seam_affine(composite, mask)
+    applied = (apply_affine(composite, change) - composite)[right.expand_as(photo) > 0]
+    assert 0.05 < applied.mean() < 0.2
+
+
+def test_the_ridge_depends_neither_on_the_size_nor_on_the_length_of_the_edge():
+    composites = {}
+    for size in (64, 256):
+        mask = disc(size, size // 2, size // 2 + 4, size // 4)
+        composites[size] = edited(smooth(7, size, 0.2, 0.8), mask), mask
+    base, _ = seam_affine(*composites[64], ridge=0.3)
+    beside = [torch.nn.functional.pad(one, (0, 200, 0, 100), mode="replicate") for one in composites[64]]
+    for image, mask in (composites[256], beside):
+        change, _ = seam_affine(image, mask, ridge=0.3)
+        actual, expected = (apply_affine(composites[64][0], one) for one in (change, base))
+        torch.testing.assert_close(actual, expected, atol=0.015, rtol=0)
+
+
+def test_statistics_say_what_the_fit_explains():
+    photo, mask = smooth(8, 96, 0.2, 0.8), disc(96, 45, 50, 25)
+    unrelated = torch.where(mask > 0, smooth(9, 96, 0.1, 0.9), smooth(10, 96, 0.1, 0.9))
+    pictures = torch.cat([edited(photo, mask), photo, unrelated])
+    _, values = seam_affine(pictures, mask.expand(3, -1, -1, -1))
+    of_edit, of_photo, of_unrelated = (dict(zip(STATISTICS, row.tolist(), strict=True)) for row in values)
+    assert of_edit["held_out"] < 0.4 * of_edit["seam"]
+    assert of_photo["change"] < 0.02 < of_edit["change"]
+    assert of_photo["seam"] < 0.5 * of_edit["seam"]
+    assert of_unrelated["held_out"] > 2 * of_edit["held_out"]
+    assert of_unrelated["disagreement"] > 2 * of_edit["disagreement"]
+    assert all(0 < one["edge"] < 1 for one in (of_edit, of_photo))
+
+
+@rules(max_examples=20)
+@given(seed=st.integers(0, 99), height=st.integers(1, 40), width=st.integers(1, 40), level=st.sampled_from([0.0, 0.4, 1.0]))
+def test_the_seam_fit_takes_any_size_and_mask(seed, height, width, level):
+    generator = torch.Generator().manual_seed(seed)
+    image = torch.rand(2, 3, height, width, generator=generator)
+    mask = level * (torch.rand(2, 1, height, width, generator=generator) > 0.5).float()
+    change, statistics = seam_affine(image, mask)
+    assert change.shape == (2, 4, 3)
+    assert statistics.shape == (2, len(STATISTICS))
+    assert change.isfinite().all()
+    assert statistics.isfinite().all()
+    if not level:
+        assert not change.any()
+        assert not statistics.any()
+
+
+def test_the_projection_is_the_least_squares_of_poisson():
+    photo, mask = smooth(11, 64), disc(64, 30, 34, 16)
+    composite = edited(photo, mask)
+    inside = (mask > 0)[0, 0]
+    colours = composite[0, :, inside].T.double().numpy()
+    blended = run("poisson", composite, mask)[0, :, inside].T.double().numpy()
+    design = np.column_stack([np.ones(len(colours)), colours])
+    expected = design @ np.linalg.lstsq(design, blended, rcond=None)[0]
+    actual = create("poisson-fit", ridge=0).eval()({"composite": composite, "mask": mask}).image[0, :, inside].T
+    np.testing.assert_allclose(actual.numpy(), expected, atol=2e-3)
+
+
+def test_an_affine_change_is_found_again():
+    image, weight = torch.rand(2, 3, 20, 20, generator=torch.Generator().manual_seed(1)), torch.ones(2, 1, 20, 20)
+    change = apply_affine(image, EDIT[None].expand(2, -1, -1)) - image
+    torch.testing.assert_close(fit_affine(image, change, weight, 0.0), EDIT.expand(2, -1, -1), atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("name", ["seam-fit", "poisson-fit"])
+def test_an_affine_method_leaves_a_layer(name):
+    image, mask = smooth(12), disc()
+    layers = create(name).eval()({"composite": edited(image, mask), "mask": mask}).layers()
+    assert layers is not None
+    assert layers.names == ("foreground",)
+    assert layers.arrays["coefficients"].shape == (1, 12, 3)

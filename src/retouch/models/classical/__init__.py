@@ -2,7 +2,14 @@
 
 from retouch.models.architecture import Architecture
 
+FACTORIES = {
+    "identity": "methods:identity",
+    "reinhard": "methods:reinhard",
+    "histogram": "methods:histogram",
+    "poisson": "methods:poisson",
+    "poisson-fit": "affine:PoissonFit",
+    "seam-fit": "affine:SeamFit",
+}
 VARIANTS = {
-    name: Architecture(f"{__name__}.methods:{name}", "classical", None, trainable=False)
-    for name in ("identity", "reinhard", "histogram", "poisson")
+    name: Architecture(f"{__name__}.{factory}", "classical", None, trainable=False) for name, factory in FACTORIES.items()
 }

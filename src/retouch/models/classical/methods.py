@@ -20,9 +20,8 @@ class Classical(Harmonizer):
     def forward(self, batch: dict[str, Tensor]) -> Prediction:
         """Harmonize a batch."""
         images, masks = batch["composite"], batch["mask"]
-        foreground = masks > FOREGROUND_MINIMUM
-        share = foreground.float().mean(dim=(1, 2, 3))
-        has_both = (share > 0) & (share < 1)
+        foreground = is_foreground(masks)
+        has_both = has_both_sides(foreground)
         if not has_both.any():
             return Prediction(self.clamp_unless_training(images))
         answer = images.clone()
@@ -32,6 +31,17 @@ class Classical(Harmonizer):
     def recolour(self, images: Tensor, foreground: Tensor) -> Tensor:
         """N×3×H×W pictures with another foreground (bool N×1×H×W); what they hold elsewhere is ignored."""
         return images
+
+
+def is_foreground(masks: Tensor) -> Tensor:
+    """The pixels of N×1×H×W masks that count as foreground."""
+    return masks > FOREGROUND_MINIMUM
+
+
+def has_both_sides(foreground: Tensor) -> Tensor:
+    """Which of N×1×H×W boolean masks have a foreground and a background."""
+    share = foreground.float().mean(dim=(1, 2, 3))
+    return (share > 0) & (share < 1)
 
 
 class ColorTransfer(Classical):

@@ -22,7 +22,8 @@ STATISTICS = ("seam", "residual", "held_out", "deviation", "change", "disagreeme
 - disagreement: how far the fits to the two halves differ there
 - edge: the number of edge pixels ÷ the perimeter of the picture
 """
-INSIDE = 0.5  # masks above this are foreground
+AFFINE_TERMS = 4  # 1, r, g, b
+INSIDE = 0.5  # of the mask's maximum; above is foreground
 TEXTURE_MARGIN = 2  # px that the window of the local deviation is wider than that of the average
 NOISE = 0.02  # of 1: the deviation of a smooth place, from noise, compression and resized pixels
 BLOCKS = 12  # along the shorter side, of the checkerboard that divides the edge in halves
@@ -33,13 +34,14 @@ TINY = 1e-6
 def seam_affine(image: Tensor, mask: Tensor, band: int = 1, average: int = 3, ridge: float = 0.06) -> tuple[Tensor, Tensor]:
     """Fit N×3×H×W pictures, sRGB in [0, 1], at the edge of N×1×H×W masks; any size.
 
-    The two sides of the edge are `band` px wide each, averaged over `average` px (odd). `ridge` is the cost of a coefficient's
-    square against the mean squared difference across the edge, so it depends neither on the size nor on the edge's length.
+    The two sides of the edge are `band` px wide each, averaged over `average` px (odd, at least 3). `ridge` is the cost of
+    a coefficient's square against the mean squared difference across the edge, so it depends neither on the size nor on the
+    edge's length.
 
     Returns the affine change N×4×3, rows 1, r, g, b: foreground + [1, r, g, b] @ change; and STATISTICS, N×7. Pictures
     without an edge get zeros.
     """
-    inside = (mask > INSIDE).to(image)
+    inside = (mask > INSIDE * mask.amax(dim=(1, 2, 3), keepdim=True)).to(image)
     here, there, weight = _edge_colours(image, inside, band, average)
     values = torch.cat([torch.ones_like(weight), here, there - here], dim=1)
     board = _checkerboard(image)
@@ -124,7 +126,10 @@ def _moments(values: Tensor, weight: Tensor) -> Tensor:
 def _fit(moments: Tensor, ridge: float) -> Tensor:
     """Ridge regression from the moments of 1, r, g, b and three values, N×7×7 → N×4×3; zeros where nothing has a weight."""
     moments = moments / moments[:, :1, :1].clamp_min(TINY)
-    return solve_positive(moments[:, :4, :4] + max(ridge, TINY) * torch.eye(4).to(moments), moments[:, :4, 4:])
+    return solve_positive(
+        moments[:, :AFFINE_TERMS, :AFFINE_TERMS] + max(ridge, TINY) * torch.eye(AFFINE_TERMS).to(moments),
+        moments[:, :AFFINE_TERMS, AFFINE_TERMS:],
+    )
 
 
 def _residual(moments: Tensor, fit: Tensor) -> Tensor:

@@ -63,6 +63,8 @@ class Harmonization(Task):
         "reinhard": "Reinhard transfer",
         "histogram": "histogram matching",
         "poisson": "Poisson blending",
+        "poisson-fit": "Poisson, affine",
+        "seam-fit": "seam fit",
     }
 
     def collate(self, rows: Sequence[Mapping[str, Any]]) -> "SampleBatch":
