@@ -19,7 +19,7 @@ from retouch.synthesis.pixels import Array, allocate, look_up, on_cpu, weigh
 
 DENSE = 0.5  # share of the picture from which all pixels are worked on: cheaper than to gather them
 CLIPPING = 8 / 255  # a value further out of range than this is visibly clipped
-BLOWN = (5, 250)  # codes: a pixel with all channels beyond one of them shows nothing any more
+BLOWN = (2, 253)  # codes: a pixel with all channels beyond one of them shows nothing any more
 _UNIT = np.arange(256, dtype=np.float32) / np.float32(255)
 _RED, _GREEN, _BLUE = 0.2126, 0.7152, 0.0722
 
@@ -60,10 +60,11 @@ def _develop_picture(
     size = alpha.shape
     codes, composite, alpha = codes.reshape(3, -1), composite.reshape(3, -1), alpha.ravel()
     cv2.LUT(codes, _UNIT, composite)
-    places: Any = alpha.nonzero()[0]
-    if plan is None or len(places) == 0:
+    count = np.count_nonzero(alpha)
+    if plan is None or count == 0:
         return 0.0, 0.0
-    is_dense = plan.is_spatial or len(places) > DENSE * len(alpha)
+    is_dense = plan.is_spatial or count > DENSE * len(alpha)
+    places: Any = slice(None) if is_dense else alpha.nonzero()[0]
     before = codes if is_dense else codes.take(places, 1)
     weight = alpha if is_dense else alpha.take(places)
     position = None
@@ -82,8 +83,7 @@ def _develop_picture(
             plane[places] = _UNIT.take(row)
     inside = weight > 0
     lost = (is_out | _is_blown(after) & ~_is_blown(before)) & inside
-    change = int(cv2.absdiff(before, after).sum(dtype=np.int64)) / (3 * len(places))
-    return change, np.count_nonzero(lost) / len(places)
+    return cv2.norm(before, after, cv2.NORM_L1) / (3 * count), np.count_nonzero(lost) / count
 
 
 def _develop_batch(

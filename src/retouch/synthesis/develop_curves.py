@@ -49,7 +49,7 @@ def color_plan(recipe: DevelopRecipe) -> ColorPlan:
         tones=_tones(edits["split_toning"]) if "split_toning" in edits else None,
         light=light.detail[:3] if light else None,
         factor=1 + edits["resize"].amount if "resize" in edits else 1.0,
-        quality=max(5, round(100 - jpeg.amount)) if jpeg else None,
+        quality=max(15, round(100 - jpeg.amount)) if jpeg else None,
     )
 
 

@@ -13,8 +13,8 @@ from retouch.synthesis.recipe import JsonRecord
 
 FULL = {
     "exposure": 1.5,  # stops
-    "temperature": 0.4,  # stops that red gains and blue loses
-    "tint": 0.2,  # stops that green loses
+    "temperature": 0.5,  # stops that red gains and blue loses
+    "tint": 0.25,  # stops that green loses
     "second_light": 1.0,  # stops at the lit end; shade where negative
     "shadows": 0.6,  # halvings of the exponent of the tone curve at black
     "highlights": 0.6,  # the same at white
@@ -26,8 +26,8 @@ FULL = {
     "vibrance": 0.7,  # relative gain of the chroma of grey colours
     "hue": 12.0,  # degrees
     "split_toning": 0.07,  # chroma added to shadows and to highlights, of the encoded range
-    "resize": 2.0,  # times smaller, less one, before it is enlarged again
-    "jpeg": 70.0,  # below quality 100
+    "resize": 1.2,  # times smaller, less one, before it is enlarged again
+    "jpeg": 60.0,  # below quality 100
 }
 """The unit of each adjustment's strength, in the order in which they are carried out."""
 UNSIGNED = ("split_toning", "resize", "jpeg")

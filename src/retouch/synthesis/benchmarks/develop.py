@@ -11,9 +11,10 @@ from torch import Tensor
 
 from retouch.images import to_uint8
 from retouch.settings import ChangeSettings, DevelopSettings
-from retouch.synthesis.benchmarks.base import BenchmarkEntry, RawBatch, Row, SampleBenchmark, areas, pictures, stack
+from retouch.synthesis.benchmarks.base import BenchmarkEntry, RawBatch, Row, SampleBenchmark, areas, stack
 from retouch.synthesis.develop import Developed, develop
 from retouch.synthesis.develop_recipe import DevelopedRegion, DevelopRecipe, draw_adjustments
+from retouch.synthesis.pixels import allocate
 from retouch.synthesis.recipe import generator, sample_seed
 from retouch.synthesis.samples import SampleBatch
 
@@ -46,13 +47,16 @@ class DevelopBenchmark(SampleBenchmark):
                     yield self.entry(index, scene)
                     break
 
-    def plan(self, entry: BenchmarkEntry, epoch: int) -> list[DevelopRecipe]:
-        """What is tried on a scene in an epoch, in turn, until one passes: one region, and ATTEMPTS sets of adjustments."""
-        seed, rules = sample_seed(self.seed, entry.id, epoch), self.settings
-        rng = generator(seed)
-        region = self._draw_region(entry, rng)
-        draws = (draw_adjustments(rng, rules.adjustments, rules.strength, rules.max_adjustments) for _ in range(ATTEMPTS))
-        return [DevelopRecipe(seed, region, edits) for edits in draws]
+    def plan(self, entry: BenchmarkEntry, epoch: int) -> DevelopRecipe:
+        """What is tried first on a scene in an epoch."""
+        seed = sample_seed(self.seed, entry.id, epoch)
+        return self._with_adjustments(DevelopRecipe(seed, self._draw_region(entry, generator(seed))), 0)
+
+    def _with_adjustments(self, recipe: DevelopRecipe, attempt: int) -> DevelopRecipe:
+        """The recipe with the adjustments of an attempt."""
+        rng = generator(sample_seed(recipe.seed, "adjustments", attempt))
+        rules = self.settings
+        return replace(recipe, edits=draw_adjustments(rng, rules.adjustments, rules.strength, rules.max_adjustments))
 
     def _draw_region(self, entry: BenchmarkEntry, rng: np.random.Generator) -> DevelopedRegion:
         name, objects = self.objects[entry.index]
@@ -67,37 +71,34 @@ class DevelopBenchmark(SampleBenchmark):
         return DevelopedRegion(name, classes, is_background, feather if feather >= MIN_FEATHER else 0.0, error)
 
     def load(self, entries: Sequence[BenchmarkEntry], epoch: int) -> RawBatch:
-        """Pictures, where they are changed, and the masks that models see; recipes to try."""
-        plans = [self.plan(entry, epoch) for entry in entries]
+        """Pictures, where they are changed, and the masks that models see; a recipe to try first."""
+        recipes = [self.plan(entry, epoch) for entry in entries]
         scenes = [self.scenes[entry.index] for entry in entries]
-        masks = [draw_masks(scene, recipes[0].region) for scene, recipes in zip(scenes, plans, strict=True)]
+        masks = [draw_masks(scene, recipe.region) for scene, recipe in zip(scenes, recipes, strict=True)]
         return {
             "image": stack([scene["image"] for scene in scenes]),
             "alpha": stack([alpha for alpha, _ in masks]),
             "mask": stack([mask for _, mask in masks]),
-            "plans": plans,
+            "recipes": recipes,
         }
 
     def make(self, raw: RawBatch, device: torch.device) -> SampleBatch:
         """Photographs with a region developed by the first set of adjustments that passes the quality filter."""
         images, alpha = raw["image"].to(device, non_blocking=True), raw["alpha"].to(device, non_blocking=True)[:, None]
-        plans: list[list[DevelopRecipe]] = raw["plans"]
-        composites, recipes = self._developed(images, alpha, plans)
+        composites, recipes = self._developed(images, alpha, list(raw["recipes"]))
         is_changed = torch.tensor([bool(recipe.edits) for recipe in recipes], device=device)
         mask = raw["mask"].to(device, non_blocking=True)[:, None].float().div_(255) * is_changed[:, None, None, None]
-        return SampleBatch(composites, pictures(raw["image"], device), mask, (mask[:, 0] > 0).byte(), recipes)
+        target = torch.div(images, 255, out=allocate(images.shape, images))
+        return SampleBatch(composites, target, mask, (mask[:, 0] > 0).byte(), recipes)
 
-    def _developed(
-        self, images: Tensor, alpha: Tensor, plans: Sequence[Sequence[DevelopRecipe]]
-    ) -> tuple[Tensor, list[DevelopRecipe]]:
+    def _developed(self, images: Tensor, alpha: Tensor, recipes: list[DevelopRecipe]) -> tuple[Tensor, list[DevelopRecipe]]:
         """The composites and what was done; where nothing passed, the photograph and a recipe without edits."""
-        recipes = [recipes[0] for recipes in plans]
         result = develop(images, alpha, recipes)
         composites, waiting = result.composites, _failures(result, self.settings.quality)
         for attempt in range(1, ATTEMPTS):
             if not waiting:
                 break
-            trials = [plans[index][attempt] for index in waiting]
+            trials = [self._with_adjustments(recipes[index], attempt) for index in waiting]
             result = develop(images[waiting], alpha[waiting], trials)
             composites[waiting] = result.composites
             for index, recipe in zip(waiting, trials, strict=True):
