@@ -102,9 +102,8 @@ def test_what_compute_needs_is_prepared_once_while_the_first_items_are_read():
         assert reading.wait(5)
         calls.append("prepare")
 
-    assert [outcome.error for outcome in process([0, 1], Steps(read, work.compute, work.write, prepare=prepare), 2)] == [
-        None
-    ] * 2
+    steps = Steps(read, work.compute, work.write, prepare=prepare)
+    assert [outcome.error for outcome in process([0, 1], steps, 2)] == [None, None]
     assert calls == ["prepare"]
 
 

@@ -1,6 +1,6 @@
 """`retouch harmonize` on one photo or many: what is read of each, what the network makes of it, what is written."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -137,7 +137,7 @@ def _orientation(path: Path) -> int:
 
 def harmonize_job(job: Job, inputs: Inputs, networks: Networks, options: Options) -> Change:
     """Harmonize what was read. Raises RetouchError where a mask is missing, or layers are wanted and there are none."""
-    from retouch.inference.foregrounds import harmonize_foregrounds
+    from retouch.inference.foregrounds import harmonize_foregrounds, restore
     from retouch.inference.harmonize import retouch
 
     network, pixels = networks.of(bool(inputs.masks)), inputs.picture.pixels
@@ -153,13 +153,22 @@ def harmonize_job(job: Job, inputs: Inputs, networks: Networks, options: Options
             f"{job.photo}: the result has no layers, because {network.architecture} predicts no operator masks or transforms, "
             "or the mask is empty: leave out --layers and --sheet"
         )
-    if options.strength != 1:
-        if layers is None:
-            image = blend(pixels, image, options.strength)
-        else:
-            layers = layers.scale(options.strength)
-            image = retouch(layers, pixels, **space_option(inputs.picture))
+    if options.strength != 1 and layers is None:
+        image = blend(pixels, image, options.strength)
+    elif options.strength != 1 and layers is not None:
+        layers = layers.scale(options.strength)
+        image = retouch(layers, pixels, **space_option(inputs.picture))
+        for mask in limits(inputs, network):
+            image = restore(image, pixels, mask)
     return Change(image, layers, result.warnings)
+
+
+def limits(inputs: Inputs, network: "LoadedNetwork") -> Iterator[np.ndarray]:
+    """The masks, uint8 H×W, outside of which nothing may change."""
+    if network.module.needs_mask and inputs.masks:
+        yield np.maximum.reduce(inputs.masks)
+    if inputs.confine is not None:
+        yield inputs.confine
 
 
 def space_option(picture: Picture) -> Mapping[str, Any]:
