@@ -26,8 +26,8 @@ FULL = {
     "vibrance": 0.7,  # relative gain of the chroma of grey colours
     "hue": 12.0,  # degrees
     "split_toning": 0.07,  # chroma added to shadows and to highlights, of the encoded range
-    "resize": 1.2,  # times smaller, less one, before it is enlarged again
-    "jpeg": 60.0,  # below quality 100
+    "resize": 0.7,  # times smaller, less one, before it is enlarged again
+    "jpeg": 40.0,  # below quality 100
 }
 """The unit of each adjustment's strength, in the order in which they are carried out."""
 UNSIGNED = ("split_toning", "resize", "jpeg")
