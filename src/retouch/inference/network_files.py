@@ -16,6 +16,8 @@ from retouch.models import ARCHITECTURES, create
 
 METADATA_KEY = "retouch"
 """Of the file's metadata: JSON of architecture, options and where the network comes from."""
+METHOD_SIZE = 256
+"""The working size in px of methods without training."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,11 @@ class LoadedNetwork:
     def size(self) -> int:
         """The working size in px that it was trained at."""
         return int(self.metadata["size"])
+
+
+def method(name: str) -> LoadedNetwork:
+    """A method without training, which needs no file. Raises SettingsError for an unknown name."""
+    return LoadedNetwork(create(name).eval(), name, {}, {"name": name, "size": str(METHOD_SIZE), "digest": ""})
 
 
 def save(path: Path, model: nn.Module, architecture: str, options: Mapping[str, Any], metadata: Mapping[str, str]) -> None:

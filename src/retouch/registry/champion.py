@@ -1,4 +1,4 @@
-"""The network behind a name: the champion of a registered model, or a model file."""
+"""The network behind a name: a method without training, a model file, or the champion of a registered model."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from retouch import tracking
 from retouch.errors import TrackingError, WeightsError
+from retouch.models import names
 from retouch.registry.reader import Version, champion_of
 from retouch.serving.contents import network_file
 from retouch.tracking.client import database
@@ -21,13 +22,15 @@ SUFFIX = ".safetensors"
 
 
 def load(model: str, inputs: Collection[str]) -> LoadedNetwork:
-    """A network by the path of its `.safetensors` file, or the one at `models:/MODEL@champion`.
+    """A method without training, by its name; a network by the path of its `.safetensors` file, or `models:/MODEL@champion`.
 
     A product holds several: of those, the one that needs most of `inputs`, which are at hand, such as ("image", "mask").
     Raises WeightsError for a file that is no network, TrackingError when the registry has no such model or no champion of it.
     """
     from retouch.inference import network_files
 
+    if is_method(model):
+        return network_files.method(model)
     if model.endswith(SUFFIX):
         return network_files.load(Path(model))
     with package(model) as folder:
@@ -35,15 +38,24 @@ def load(model: str, inputs: Collection[str]) -> LoadedNetwork:
 
 
 def find(model: str) -> Version | None:
-    """The champion that `load` would take, or None where `model` is a file. Of a SQLite store nothing heavy is imported.
+    """The champion that `load` would take, None where `model` is a file or a method without training.
+
+    Of a SQLite store nothing heavy is imported.
 
     Raises WeightsError for a file that is missing, TrackingError when the registry has no such model or no champion of it.
     """
+    if is_method(model):
+        return None
     if not model.endswith(SUFFIX):
         return _champion(model)
     if not Path(model).is_file():
         raise WeightsError(f"{model} is missing: train it with `dvc repro`")
     return None
+
+
+def is_method(model: str) -> bool:
+    """Whether a name is that of a method without training, such as `seam-fit`."""
+    return model in names(trainable=False)
 
 
 @contextmanager
