@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retouch.registry import decision
-from retouch.registry.decision import Decision, Measurement, Scores, Verdict, decide, gain_over, quotient
+from retouch.registry.decision import Decision, Measurement, Scores, Verdict, decide, gain_over
 from retouch.settings import GateSettings
+from retouch.tasks.base import Metric, quotient
 
 POLICY = GateSettings(max_ratio=0.95, min_gain=0.0, slice_tolerance=0.1)
 BENCHMARKS = ("hlip", "hscene")
@@ -235,6 +236,14 @@ def test_a_quotient_below_one_is_better_in_both_directions():
     assert quotient(0.0, 0.0, False) == quotient(0.0, 0.0, True) == 1
     assert quotient(1.0, 0.0, False) == quotient(0.0, 1.0, True) == 2
     assert quotient(np.array([1.0, 1.0]), np.array([2.0, 0.0]), False).tolist() == [0.5, 2]
+
+
+@pytest.mark.parametrize("higher", [False, True])
+@pytest.mark.parametrize("figures", [(1.0, 2.0), (2.0, 1.0), (0.0, 0.0), (1.0, 0.0), (0.0, 1.0)])
+def test_tables_and_the_gate_divide_by_one_rule(figures, higher):
+    ratio = Metric("M", "", higher, 2, "").ratio(*figures)
+    assert isinstance(ratio, float)
+    assert ratio == quotient(*figures, higher)
 
 
 # Slices ---------------------------------------------------------------------------------------------------------------

@@ -11,6 +11,8 @@ from zlib import crc32
 
 import numpy as np
 
+from retouch.tasks.base import quotient
+
 if TYPE_CHECKING:
     from retouch.settings import GateSettings
 
@@ -124,17 +126,6 @@ def gain_over(candidate: Measurement, champion: Measurement, seed: int = 0) -> t
         means = _resampled_means(new.prediction, old.prediction, _stream(seed, name))
         resampled += 1 - quotient(*means, candidate.higher_is_better)
     return float(np.mean(gains)), float(np.quantile(resampled / len(gains), 1 - CONFIDENCE))
-
-
-def quotient(new: Any, old: Any, higher_is_better: bool) -> Any:
-    """`new` ÷ `old`, inverted where higher is better; of arrays element by element.
-
-    A divisor of 0 gives 1 where both are 0, else 2: what is perfect can only be equalled.
-    """
-    above, below = (old, new) if higher_is_better else (new, old)
-    above, below = np.asarray(above, np.float64), np.asarray(below, np.float64)
-    perfect = below <= 0
-    return np.where(perfect, np.where(above == below, 1.0, 2.0), above / np.where(perfect, 1.0, below))
 
 
 def _defects(candidate: Measurement, policy: GateSettings) -> Iterator[str]:

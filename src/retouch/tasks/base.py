@@ -7,10 +7,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
 from retouch.settings import EvaluateSettings, ModelSettings
 
 if TYPE_CHECKING:
-    import numpy as np
     from torch import Tensor, nn
 
     from retouch.models.base import Model
@@ -35,9 +36,19 @@ class Metric:
         return f"{self.label} {'↑' if self.higher_is_better else '↓'}"
 
     def ratio(self, prediction: float, reference: float) -> float:
-        """`prediction` ÷ `reference`, inverted where higher is better: below 1 the prediction is better."""
-        above, below = (reference, prediction) if self.higher_is_better else (prediction, reference)
-        return above / max(below, 1e-9)
+        """`quotient` of a prediction's figure and the reference's: below 1 the prediction is better."""
+        return float(quotient(prediction, reference, self.higher_is_better))
+
+
+def quotient(new: Any, old: Any, higher_is_better: bool) -> Any:
+    """`new` ÷ `old`, inverted where higher is better: below 1 the new is better. Of arrays element by element.
+
+    A divisor of 0 gives 1 where both are 0, else 2: what is perfect can only be equalled.
+    """
+    above, below = (old, new) if higher_is_better else (new, old)
+    above, below = np.asarray(above, np.float64), np.asarray(below, np.float64)
+    perfect = below <= 0
+    return np.where(perfect, np.where(above == below, 1.0, 2.0), above / np.where(perfect, 1.0, below))
 
 
 @dataclass(frozen=True)
@@ -157,7 +168,7 @@ class Task(ABC):
         """The array that a served model gives."""
 
     @abstractmethod
-    def example(self, model: "Model") -> dict[str, "np.ndarray"]:
+    def example(self, model: "Model") -> dict[str, np.ndarray]:
         """A small input by port."""
 
     def variant(self, model: "Model") -> str:
