@@ -16,6 +16,10 @@ class SourceError(RetouchError):
     """A source folder, photograph or label map cannot be used."""
 
 
+class EmptyLocationError(SourceError):
+    """A location holds nothing of a source."""
+
+
 class StoreError(RetouchError):
     """A packed file of scenes or samples is missing, damaged or of another schema."""
 

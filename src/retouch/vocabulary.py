@@ -37,7 +37,9 @@ solid-other, stairs, stone, straw, structural-other, table, tent, textile-other,
 wall-concrete, wall-other, wall-panel, wall-stone, wall-tile, wall-wood, water-other, waterdrops, window-blind,
 window-other, wood
 """
-_MORE = "field, foliage"  # Lalonde & Efros 2007 label these, COCO-Stuff does not
+_MORE = "field, foliage, object"
+"""Names that COCO-Stuff has not: what Lalonde & Efros 2007 label, and what saliency masks show. New names go to the end, so
+that numbers keep their meaning."""
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -233,7 +233,7 @@ def test_the_listing_of_sources_says_what_is_there_and_what_is_not(tmp_path, mon
         make(tmp_path / "photos")
     objects(tmp_path / "photos")
     (tmp_path / "photos/objects/classes.json").unlink()
-    sources = {source.name: source for source in sources_at(str(tmp_path / "photos"))}
+    sources = {source.name: source for source in sources_at([str(tmp_path / "photos")])}
     assert sources.keys() == SOURCES.keys()
     assert {name for name, source in sources.items() if source.state == "present"} == {
         "iharmony4",
@@ -244,7 +244,7 @@ def test_the_listing_of_sources_says_what_is_there_and_what_is_not(tmp_path, mon
     assert sources["sample"].state == "drawn"
     assert sources["objects"].missing == str(tmp_path / "photos/objects/classes.json")
     assert sources["ade20k"].missing == str(tmp_path / "photos/ADEChallengeData2016/images/training")
-    assert {source.state for source in sources_at("s3://bucket/photos")} == {"elsewhere", "drawn"}
+    assert {source.state for source in sources_at(["s3://bucket/photos"])} == {"elsewhere", "drawn"}
     params = Path("params/sample.yaml").read_text()
     monkeypatch.chdir(tmp_path)
     Path("params.yaml").write_text(params.replace("location: null", f"location: {tmp_path / 'photos'}", 1))

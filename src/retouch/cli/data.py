@@ -21,15 +21,20 @@ commands = typer.Typer()
 def use(
     name: Annotated[str, typer.Argument(help="Any of params/: sample (drawn, minutes), photos (real, an hour), paper (a GPU)")],
     photos: Annotated[
-        str | None,
-        typer.Option(help="Where the official layouts are: a folder, s3://bucket/prefix, https://host/prefix, or `official`."),
+        list[str] | None,
+        typer.Option(
+            help="Where the official layouts are: a folder, s3://bucket/prefix, https://host/prefix, or `official`. Repeatable."
+        ),
+    ] = None,
+    training_photos: Annotated[
+        list[str] | None, typer.Option(help="More such places, all of whose photographs are for training. Repeatable.")
     ] = None,
     endpoint: Annotated[str | None, typer.Option(help="Address of an S3 service other than Amazon's.")] = None,
 ) -> None:
     """Switch params.yaml to the settings kept in params/NAME.yaml."""
     from retouch.settings import presets
 
-    settings = presets.use(name, photos, endpoint)
+    settings = presets.use(name, photos, endpoint, training_photos or ())
     output.line(f"params.yaml: {name}, {settings.parse.size} px, models {', '.join(settings.models)}")
 
 
@@ -39,16 +44,17 @@ def sources(json: AsJson = False) -> None:
     from retouch.settings import load
     from retouch.sources.presence import sources_at
 
-    location = load().data.location
-    sources = sources_at(location)
+    data = load().data
+    places = [place.place for place in data.places]
+    sources = sources_at(places)
     if json:
-        output.as_json({"location": location, "sources": [vars(source) for source in sources]})
+        output.as_json({"location": data.model_dump()["location"], "sources": [vars(source) for source in sources]})
         return
     from rich.console import Console
 
-    place = location or "not set; `retouch use photos --photos FOLDER` sets it"
-    output.line(f"data.location: {place}\n")
-    Console().print(_source_table(sources, location))
+    where = [place.place if place.test else f"{place.place} (for training only)" for place in data.places]
+    output.line(f"data.location: {', '.join(where) or 'not set; `retouch use photos --photos FOLDER` sets it'}\n")
+    Console().print(_source_table(sources, places))
 
 
 @commands.command(rich_help_panel=PANEL)
@@ -72,7 +78,7 @@ def weights(
     """Fetch pretrained weights to weights/, pinned by SHA-256, from the first origin that answers."""
     from retouch import weights
 
-    for name in names or weights.CATALOGUE:
+    for name in names or [*weights.CATALOGUE, *weights.NETWORKS]:
         output.line(f"{name}: {weights.fetch(name, mirror=mirror)}")
 
 
@@ -97,7 +103,7 @@ def look(
     output.line(path)
 
 
-def _source_table(sources: "list[Presence]", location: str | None) -> "Table":
+def _source_table(sources: "list[Presence]", places: list[str]) -> "Table":
     from rich.markup import escape
     from rich.table import Table
 
@@ -106,8 +112,9 @@ def _source_table(sources: "list[Presence]", location: str | None) -> "Table":
     grid.add_column()
     grid.add_column(overflow="fold")
     for source in sources:
-        state = states.get(source.state) or ("[yellow]missing[/]" if location else "[dim]–[/]")
-        lines = [f"missing {escape(source.missing)}"] if source.state == "missing" and location and source.missing else []
+        state = states.get(source.state) or ("[yellow]missing[/]" if places else "[dim]–[/]")
+        lines = [f"missing {escape(source.missing)}"] if source.state == "missing" and places and source.missing else []
+        lines += [f"in {escape(', '.join(source.places))}"] if len(places) > 1 and source.places else []
         lines += [escape(source.size), escape(source.licence), f"[dim]{escape(source.layout)}[/]", ""]
         grid.add_row(f"[bold]{escape(source.name)}[/]\n{state}", "\n".join(lines))
     return grid

@@ -17,6 +17,7 @@ from retouch.parsing.decode import decode_photo
 from retouch.settings import ParseSettings, Settings
 from retouch.sources import Photo, get
 from retouch.sources.base import raise_problems
+from retouch.sources.places import photos as list_photos
 from retouch.store import Scenes
 from retouch.validation.likeness import PictureIndex, Repeats, fingerprints
 
@@ -90,7 +91,7 @@ def _list_photos(settings: Settings, data: Path) -> list[Photo]:
     photos: list[Photo] = []
     for name in settings.data.sources:
         counts: Counter[str] = Counter()
-        for photo in get(name).photos(data / name):
+        for photo in list_photos(name, data):
             counts[photo.split] += 1
             if settings.data.limit is None or counts[photo.split] <= settings.data.limit:
                 photos.append(photo)

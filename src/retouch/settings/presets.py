@@ -4,6 +4,7 @@ params/sample.yaml is whole; another holds only what differs from it, or from th
 model under `models` whose key `like` names another. A null in place of a section removes that section.
 """
 
+from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
 
@@ -24,26 +25,38 @@ def names(folder: Path = FOLDER) -> list[str]:
 
 
 def use(
-    name: str, location: str | None = None, endpoint: str | None = None, folder: Path = FOLDER, target: Path = PARAMS
+    name: str,
+    location: str | Sequence[str] | None = None,
+    endpoint: str | None = None,
+    training: Sequence[str] = (),
+    folder: Path = FOLDER,
+    target: Path = PARAMS,
 ) -> Settings:
-    """Write `target` from `folder`/`name`.yaml, with `location` as the place of the photographs where given.
+    """Write `target` from `folder`/`name`.yaml, with `location` as the place or places of the photographs where given.
 
-    `location` is a folder, an s3:// or https:// address, or `official`; `endpoint` an S3 service's address.
-    Comments are kept. Raises SettingsError when there is no such file, it holds a wrong key, or `location` is not there.
+    Each is a folder, an s3:// or https:// address, or `official`; `training` are more of them, for training only; `endpoint`
+    is an S3 service's address. Comments are kept. Raises SettingsError when there is no such file, it holds a wrong key, or a
+    place is not there.
     """
+    tested = [location] if isinstance(location, str) else list(location or ())
     if name not in names(folder):
         raise SettingsError(f"no settings {name!r} in {folder}/; there are: {', '.join(names(folder)) or 'none'}")
-    if location is not None and name == BASE:
+    if tested and name == BASE:
         raise SettingsError("the sample draws its own photographs: leave out --photos")
-    if location not in (None, "official") and "://" not in str(location) and not Path(str(location)).is_dir():
-        raise SettingsError(f"--photos {location}: no such folder")
+    if training and not tested:
+        raise SettingsError("--training-photos adds to the places of --photos: give at least one of them")
+    for option, places in (("--photos", tested), ("--training-photos", training)):
+        for place in places:
+            if place != "official" and "://" not in place and not Path(place).is_dir():
+                raise SettingsError(f"{option} {place}: no such folder")
     yaml = YAML()
     yaml.width = 128
     yaml.representer.add_representer(type(None), lambda r, _: r.represent_scalar("tag:yaml.org,2002:null", "null"))
     settings = _whole(name, folder, yaml)
     _resolve(settings["models"], folder / f"{name}.yaml")
-    if location is not None:
-        settings["data"]["location"] = location
+    if tested:
+        more = [{"place": place, "test": False} for place in training]
+        settings["data"]["location"] = [*tested, *more] if len(tested) > 1 or more else tested[0]
     if endpoint is not None:
         settings["data"]["endpoint"] = endpoint
     with atomic_file(target) as partial:

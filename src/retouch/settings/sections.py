@@ -1,8 +1,8 @@
 """The sections of params.yaml but `synthesize` and `models`: data, scenes, data gate, training, evaluation, promotion."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from retouch.settings.base import Positive, Range, Section
 
@@ -15,14 +15,37 @@ class SampleSettings(Section):
     size: Annotated[int, Field(ge=32)]  # px, square
 
 
+class PlaceSettings(Section):
+    """One of several places, where it has rules of its own."""
+
+    place: str  # as data.location
+    test: bool  # false: all its photographs are for training, so that test sets stay those of the other places
+
+
 class DataSettings(Section):
     """Where photographs come from (`retouch download`)."""
 
     sources: Annotated[list[str], Field(min_length=1)]  # names listed by `retouch sources`
-    location: str | None  # folder, s3://bucket/prefix, https://… or `official`; `sample` needs none
+    location: str | Annotated[list[str | PlaceSettings], Field(min_length=1)] | None
+    """Folder, s3://bucket/prefix, https://… or `official`, or several of them; `sample` needs none."""
     endpoint: str | None  # address of an S3 service other than Amazon's; credentials come from the usual places of AWS
     limit: Positive | None  # photographs a source and split, null = all
     sample: SampleSettings
+
+    @property
+    def places(self) -> tuple[PlaceSettings, ...]:
+        """The places of `location`, in order."""
+        places = self.location if isinstance(self.location, list) else [self.location] if self.location else []
+        return tuple(PlaceSettings(place=place, test=True) if isinstance(place, str) else place for place in places)
+
+    @field_validator("location")
+    @classmethod
+    def _check_places(cls, location: Any) -> Any:
+        if isinstance(location, list):
+            names = [place if isinstance(place, str) else place.place for place in location]
+            if len(set(names)) < len(names):
+                raise ValueError("each place is named once")
+        return location
 
 
 class ParserSettings(Section):

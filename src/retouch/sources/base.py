@@ -48,7 +48,7 @@ class Source(ABC):
 
     `folders` belong to it below data.location ("" = everything there), `archives` are its official ones; `needs` are the
     folders and files that must be there (patterns; "A or B" where either will do); `of_people` says that all its photographs
-    show people, who are matted if it has no mask of them.
+    show people, who are matted if it has no mask of them; `has_place` that it is fetched from data.location.
     """
 
     name: ClassVar[str]
@@ -59,13 +59,18 @@ class Source(ABC):
     archives: ClassVar[tuple[Archive, ...]] = ()
     needs: ClassVar[tuple[str, ...]] = ()
     of_people: ClassVar[bool] = False
+    has_place: ClassVar[bool] = True
 
     def fetch(self, settings: DataSettings, seed: int, into: Path) -> None:
-        """Fetch the raw snapshot to the folder `into`, incrementally. Raises SourceError when there is nothing to fetch."""
+        """Fetch the raw snapshot from the first place of `settings` to the folder `into`, incrementally.
+
+        Raises EmptyLocationError when there is nothing to fetch, and SourceError when it cannot be fetched.
+        """
         from retouch.storage import SourceLayout, fetch_source
 
         layout = SourceLayout(self.name, self.layout, self.folders, self.archives)
-        fetch_source(settings.location, settings.endpoint, layout, into)
+        place = settings.places[0].place if settings.places else None
+        fetch_source(place, settings.endpoint, layout, into)
 
     @abstractmethod
     def photos(self, root: Path) -> Iterator[Photo]:

@@ -10,7 +10,8 @@ import yaml
 
 from retouch.errors import SourceError
 from retouch.settings import Settings
-from retouch.sources import get
+from retouch.settings.sections import PlaceSettings
+from retouch.sources import places
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,9 @@ class Snapshot:
 
 
 def download(settings: Settings, root: Path = Path("data")) -> Snapshot:
-    """Fetch every source of data.sources into `root`/NAME and record the snapshot in `root`.dvc.
+    """Fetch every source of data.sources from every place of data.location, and record the snapshot in `root`.dvc.
+
+    The folders are `root`/NAME, and `root`/NAME@PLACE of a second place and others.
 
     Incremental: a killed download continues, and with nothing new upstream the snapshot stays the same.
     Raises SourceError when a source cannot be read, this is not a DVC repository, or `root` is a link.
@@ -36,14 +39,14 @@ def download(settings: Settings, root: Path = Path("data")) -> Snapshot:
             "`dvc cache dir PATH` with a folder there, and `dvc config cache.type symlink`"
         )
     root.mkdir(exist_ok=True)
-    counts = {}
+    folders: dict[str, PlaceSettings | None] = {}
     for name in settings.data.sources:
-        source = get(name)
-        source.fetch(settings.data, settings.seed, root / name)
-        counts[name] = sum(1 for _ in source.photos(root / name))
-    for folder in root.iterdir():
-        if folder.name not in settings.data.sources:
-            shutil.rmtree(folder) if folder.is_dir() else folder.unlink()
+        folders |= places.fetch(name, settings.data, settings.seed, root)
+    for path in root.iterdir():
+        if path.name not in folders and path.name != places.FILE:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    places.write_places(root, folders)
+    counts = {name: sum(1 for _ in places.photos(name, root)) for name in settings.data.sources}
     pointer = root.with_suffix(".dvc")
     before = _md5(pointer)
     process = subprocess.run(

@@ -1,5 +1,6 @@
 """Which sources are at data.location. Only folders are looked at; no photograph is opened."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -8,13 +9,16 @@ from retouch.sources import SOURCES, get
 from retouch.sources.folder import is_picture
 
 State = Literal["present", "missing", "elsewhere", "drawn"]
+ORDER: tuple[State, ...] = ("drawn", "present", "elsewhere", "missing")
+"""Of the states of several places, the first of these counts."""
 
 
 @dataclass(frozen=True)
 class Presence:
-    """A source and whether it is at a location; `missing` is the first folder or file of its layout that is not there.
+    """A source, whether it is at any of several places, and at which; `missing` is the first folder or file of its layout that
+    is not there, at the first place.
 
-    State `elsewhere`: the location is not a folder on this machine, so nothing is known.
+    State `elsewhere`: a place is not a folder on this machine, so nothing is known.
     """
 
     name: str
@@ -23,15 +27,18 @@ class Presence:
     layout: str
     state: State
     missing: str | None = None
+    places: tuple[str, ...] = ()
 
 
-def sources_at(location: str | None) -> list[Presence]:
-    """All sources, by name, and whether they are at `location` (data.location; None: nowhere)."""
+def sources_at(places: Sequence[str]) -> list[Presence]:
+    """All sources, by name, and whether they are at `places` (those of data.location)."""
     sources = []
     for name in sorted(SOURCES):
         source = get(name)
-        state, missing = _state(name, source.needs, location)
-        sources.append(Presence(name, source.licence, source.size, source.layout, state, missing))
+        states = [_state(name, source.needs, place) for place in places or (None,)]
+        state, missing = min(states, key=lambda pair: ORDER.index(pair[0]))
+        present = tuple(place for place, pair in zip(places, states, strict=False) if pair[0] == "present")
+        sources.append(Presence(name, source.licence, source.size, source.layout, state, missing, present))
     return sources
 
 

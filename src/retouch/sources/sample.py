@@ -33,6 +33,7 @@ class Sample(Source):
     layout: ClassVar[str] = "{images,labels,parts,mattes}/{train,test}/*.png and scenes.csv"
     licence: ClassVar[str] = "none needed: drawn by this project"
     size: ClassVar[str] = "as many as data.sample asks for, about 50 KB each at 128 px"
+    has_place: ClassVar[bool] = False
 
     def fetch(self, settings: DataSettings, seed: int, into: Path) -> None:
         """Draw the missing scenes; all of them after a change of size, seed or drawing code."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from retouch.errors import BusyError, SourceError
+from retouch.errors import BusyError, EmptyLocationError, SourceError
 from retouch.storage.listing import Archive, redact
 
 if TYPE_CHECKING:
@@ -33,8 +33,8 @@ def fetch_source(location: str | None, endpoint: str | None, layout: SourceLayou
     """Make the folder `into` equal to what the location holds of a source; returns the number of files or archives read.
 
     Incremental; a killed fetch continues. Its log and partial files are in `.retouch/storage` beside the folder that holds
-    `into`. Raises SourceError, with the remedy, when the location cannot be read or a file is not what it should be, and
-    BusyError when another process fetches the same source.
+    `into`. Raises SourceError, with the remedy, when the location cannot be read or a file is not what it should be (its
+    kind EmptyLocationError when nothing of the source is there), and BusyError when another process fetches the same source.
     """
     from retouch.storage.files import fetch_files
     from retouch.storage.transfer_log import TransferLog
@@ -53,7 +53,7 @@ def fetch_source(location: str | None, endpoint: str | None, layout: SourceLayou
 
             count = fetch_archives(opened, layout.archives, into, log, partials)
         else:
-            raise SourceError(_empty_location(opened.name, layout))
+            raise EmptyLocationError(_empty_location(opened.name, layout))
         shutil.rmtree(partials, ignore_errors=True)
     return count
 
