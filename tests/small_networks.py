@@ -16,6 +16,7 @@ SMALLEST = dict.fromkeys(names(trainable=True), SMALL) | {
 """Options by architecture."""
 DUPLICATES = {  # of others, with more blocks or channels, other operators or with a mask as well
     *("idih-hrnet18", "idih-hrnet32", "s2am-hrnet18", "sgmmh-om-add", "ht-om", "ht-om-hls", "ht-om-hls-add"),
+    "two-stage-rgb",
 }
 REPRESENTATIVES = {"idih", "sgmmh-om", "region"}
 """One of each family: its other networks go through the same tests when the slow ones run."""

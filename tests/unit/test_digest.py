@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from retouch import models
+from retouch.errors import SettingsError
 from retouch.settings import parse
 from retouch.training import digest
 from retouch.training.digest import training_digest
@@ -70,3 +72,20 @@ def test_the_code_of_the_model_s_own_family_is_in_the_digest(tmp_path, monkeypat
     monkeypatch.setattr(digest.code.files, "sha256_file", lambda path: "edited" if path == idih else sha256_file(path))
     assert named(tmp_path, "idih") != before["idih"]
     assert named(tmp_path, "region") == before["region"]
+
+
+def test_the_code_of_a_network_inside_another_is_in_the_digest():
+    settings = parse(RAW).models["idih"]
+    for architecture, inner in (("two-stage", "idih.py"), ("two-stage-rgb", "sgmmh.py")):
+        composite = settings.model_copy(update={"architecture": architecture, "options": {}})
+        assert inner in {path.name for path in digest.training_code(composite, {"regions"})}
+
+
+def test_a_network_inside_another_is_of_the_same_family():
+    models.check_family("foreground_aware", "two-stage", {})
+    models.check_family("foreground_aware", "two-stage", {"harmonizer": "s2am"})
+    models.check_family("multi_mask", "two-stage-rgb", {})
+    with pytest.raises(SettingsError, match=r"set models\.\*\.family to that"):
+        models.check_family("multi_mask", "two-stage", {})
+    with pytest.raises(SettingsError, match="holds ht-rgb of family multi_mask"):
+        models.check_family("foreground_aware", "two-stage", {"harmonizer": "ht-rgb"})

@@ -16,3 +16,4 @@ class Architecture:
     task: str = HARMONIZATION
     options: dict[str, Any] = field(default_factory=dict)
     trainable: bool = True
+    nested: tuple[str, ...] = ()  # the options that name further architectures, which it builds into itself

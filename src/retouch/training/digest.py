@@ -32,8 +32,8 @@ def training_digest(settings: Settings, name: str, scenes: Path) -> str:
 def training_code(model: ModelSettings, kinds: set[str]) -> list[Path]:
     """The source files that decide what a model learns: the loop's, its task's, its family's and its benchmarks'."""
     task = tasks.get(model.task)
-    registered = models.ARCHITECTURES[model.architecture].factory
-    entries = (type(task).__module__, task.objective_class, task.augmentation, registered, *(KINDS[kind] for kind in kinds))
+    networks = [part.factory for part in models.parts(model.architecture, model.options).values()]
+    entries = (type(task).__module__, task.objective_class, task.augmentation, *networks, *(KINDS[kind] for kind in kinds))
     paths = code.closure(*ENTRIES, *(entry for entry in entries if entry))
     neutral = [code.ROOT / entry for entry in NEUTRAL]
     return [path for path in paths if not any(path == entry or path.is_relative_to(entry) for entry in neutral)]

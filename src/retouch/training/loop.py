@@ -95,9 +95,7 @@ def train(
 def build(settings: Settings, model_settings: ModelSettings) -> Learner:
     """An untrained model with its initial weights, and its task's objective. Raises SettingsError or WeightsError."""
     task = tasks.get(model_settings.task)
-    family = models.ARCHITECTURES[model_settings.architecture].family
-    if family != model_settings.family:
-        raise SettingsError(f"architecture {model_settings.architecture} is of family {family}: set models.*.family to that")
+    models.check_family(model_settings.family, model_settings.architecture, model_settings.options)
     torch.manual_seed(sample_seed(settings.seed, "initial weights", 0))
     model = models.create(model_settings.architecture, **model_settings.options)
     if model_settings.initial is not None:

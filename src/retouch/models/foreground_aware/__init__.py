@@ -30,5 +30,11 @@ VARIANTS = {
     "s2am-hrnet18s": _s2am(backbone="hrnet_w18_small_v2"),
     "s2am-hrnet18": _s2am(backbone="hrnet_w18"),
     # a localizer and then one of the above: a baseline of Sg-MMH
-    "two-stage": Architecture(f"{__name__}.two_stage:TwoStage", FAMILY, "semantic-guided-multi-mask-harmonization"),
+    "two-stage": Architecture(
+        "retouch.models.layers.two_stage:TwoStage",
+        FAMILY,
+        "semantic-guided-multi-mask-harmonization",
+        options={"harmonizer": "idih"},
+        nested=("harmonizer",),
+    ),
 }

@@ -28,4 +28,12 @@ VARIANTS = {
     "ht-om": _transformer(),
     "ht-om-hls": _transformer(space="hls"),
     "ht-om-hls-add": _transformer(space="hls", operators=("add",)),
+    # a localizer and then one of the above, given the mask
+    "two-stage-rgb": Architecture(
+        "retouch.models.layers.two_stage:TwoStage",
+        FAMILY,
+        PAPER,
+        options={"harmonizer": "sgmmh-rgb", "harmonizer_options": {"mask_input": True}},
+        nested=("harmonizer",),
+    ),
 }

@@ -8,7 +8,7 @@ from retouch.models.layers.retoucher import SPACES
 from retouch.models.multi_mask.sgmmh import SgMMH
 from retouch.settings import ModelSettings
 
-TWO_STAGES = ("two-stage",)
+TWO_STAGES = ("two-stage", "two-stage-rgb")
 """Architectures that localize first and harmonize then."""
 
 

@@ -13,14 +13,15 @@ from retouch.models.layers.attention_unet import AttentionUNet
 class TwoStage(Harmonizer):
     """A localizer, the attention U-Net with one output, and a harmonizer that is given its mask.
 
-    `harmonizer` is an architecture that needs a mask, built with `harmonizer_options` and this `depth` and `width`. In training
-    it is given the true mask, so that it does not wait for the localizer; the localizer learns by `loss.mask`.
+    `harmonizer` is an architecture that needs a mask, built with `harmonizer_options` and this `depth` and `width`; each family
+    lists a variant with a harmonizer of its own. In training the harmonizer is given the true mask, so that it does not wait
+    for the localizer; the localizer learns by `loss.mask`.
     """
 
     needs_mask = False
 
     def __init__(
-        self, depth: int = 7, width: int = 64, harmonizer: str = "idih", harmonizer_options: dict[str, Any] | None = None
+        self, harmonizer: str, depth: int = 7, width: int = 64, harmonizer_options: dict[str, Any] | None = None
     ) -> None:
         super().__init__()
         from retouch.models import create
