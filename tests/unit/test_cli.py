@@ -1,3 +1,4 @@
+import gc
 import io
 import os
 import subprocess
@@ -122,3 +123,23 @@ def test_a_command_limits_spinning_before_torch_is_loaded(tmp_path: Path):
     bare = {name: value for name, value in os.environ.items() if name not in environment.USERS}
     process = subprocess.run([sys.executable, "-c", code], env=bare, check=False, capture_output=True, text=True)
     assert process.stdout == f"{environment.SPIN['GOMP_SPINCOUNT']} False\n"
+
+
+def test_python_looks_for_dead_objects_seldom_only_while_pictures_are_made():
+    before = gc.get_threshold()
+    with pytest.raises(ValueError, match="any"), environment.collect_seldom():
+        assert gc.get_threshold()[0] > 10_000
+        raise ValueError("any")
+    assert gc.get_threshold() == before
+
+
+def test_the_start_loads_no_settings_and_no_tables():
+    heavy = ("pydantic", "yaml", "rich", "numpy", "PIL")
+    code = f"import sys, retouch.cli.app; print([name for name in {heavy} if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "[]\n"
+
+
+def test_an_error_keeps_a_name_s_blanks(tmp_path):
+    process = retouch("harmonize", "two  blanks :camera:.png", cwd=tmp_path)
+    assert process.returncode == 2
+    assert process.stderr == "error: two  blanks :camera:.png is missing\n"

@@ -13,19 +13,17 @@ def files(incomplete: str) -> list[str]:
 
 
 def models(incomplete: str) -> list[str]:
-    """Registered models, and networks' files below `incomplete`."""
-    return [*registered_models(incomplete), *_networks(incomplete)]
+    """Registered models, methods without training, and networks' files that begin so."""
+    return [*registered_models(incomplete), *_beginning(incomplete, _methods), *_networks(incomplete)]
 
 
 def registered_models(incomplete: str) -> list[str]:
     """The models of the registry."""
 
     def names() -> Iterator[str]:
-        from retouch.registry.reader import read_registry
-        from retouch.tracking.client import is_remote
+        from retouch.registry.reader import read_tables
 
-        if not is_remote():  # a server answers too late
-            yield from read_registry()
+        yield from read_tables() or ()
 
     return _beginning(incomplete, names)
 
@@ -54,6 +52,12 @@ def formats(incomplete: str) -> list[str]:
         return (suffix[1:] for suffix in FORMATS)
 
     return _beginning(incomplete, names)
+
+
+def _methods() -> Iterator[str]:
+    from retouch.models import names
+
+    return iter(names(trainable=False))
 
 
 def _beginning(incomplete: str, names: Callable[[], Iterator[str]]) -> list[str]:

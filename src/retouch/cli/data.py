@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from retouch.cli import output
+from retouch.cli import completion, output
 from retouch.cli.output import AsJson
 
 if TYPE_CHECKING:
@@ -19,7 +19,13 @@ commands = typer.Typer()
 
 @commands.command(rich_help_panel=PANEL)
 def use(
-    name: Annotated[str, typer.Argument(help="Any of params/: sample (drawn, minutes), photos (real, an hour), paper (a GPU)")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            autocompletion=completion.presets,
+            help="Any of params/: sample (drawn, minutes), photos (real, an hour), paper (a GPU)",
+        ),
+    ],
     photos: Annotated[
         list[str] | None,
         typer.Option(
@@ -84,7 +90,10 @@ def weights(
 
 @commands.command(rich_help_panel=PANEL)
 def look(
-    benchmark: Annotated[str, typer.Argument(help="A benchmark in params.yaml, such as hscene.")],
+    benchmark: Annotated[
+        str,
+        typer.Argument(autocompletion=completion.benchmarks, help="A benchmark in params.yaml, such as hscene."),
+    ],
     count: Annotated[int, typer.Option(help="Rows of the contact sheet.")] = 12,
     out: Annotated[Path | None, typer.Option(help="PNG to write; reports/look-BENCHMARK.png by default.")] = None,
 ) -> None:

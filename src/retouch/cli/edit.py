@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from retouch.cli import batch, completion
+from retouch.cli import batch, completion, environment
 from retouch.cli.pictures import (
     LAYERS,
     PANEL,
@@ -49,7 +49,12 @@ def edit(
     undo: Annotated[int, typer.Option(metavar="N", min=0, rich_help_panel=EDITS, help="Undo the last N edits.")] = 0,
     mix: Annotated[
         tuple[Path, float] | None,
-        typer.Option(metavar="LAYERS W", rich_help_panel=EDITS, help="Mix in other layers of this photo: 0 none, 1 only them."),
+        typer.Option(
+            metavar="LAYERS W",
+            rich_help_panel=EDITS,
+            autocompletion=completion.files,
+            help="Mix in other layers of this photo: 0 none, 1 only them.",
+        ),
     ] = None,
     strength: Annotated[
         float | None,
@@ -128,10 +133,11 @@ def edit(
     if len(every) == 1:
         check_exists(every[0].photo)
 
-    from retouch.inference.batch_edit import Edits, edit_steps
+    with environment.collect_seldom():
+        from retouch.inference.batch_edit import Edits, edit_steps
 
-    edits = Edits(undo, mix, strength, scales, only or (), cube)
-    batch.run(todo, edit_steps(layers, edits, report.many), report, jobs)
+        edits = Edits(undo, mix, strength, scales, only or (), cube)
+        batch.run(todo, edit_steps(layers, edits, report.many), report, jobs)
 
 
 def _factor(text: str) -> tuple[str, float]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from retouch.cli import batch, completion
+from retouch.cli import batch, completion, environment
 from retouch.cli.pictures import (
     LAYERS,
     PANEL,
@@ -147,7 +147,8 @@ def harmonize(
     networks = work.Networks(_loader(model))
     options = work.Options(strength, split_mask, _scene_parser() if parse else None)
     steps = work.harmonize_steps(networks, options, lambda: _prepare(model, version, todo, networks, report))
-    batch.run(todo, steps, report, jobs)
+    with environment.collect_seldom():
+        batch.run(todo, steps, report, jobs)
 
 
 def _loader(model: str) -> "Callable[[bool], LoadedNetwork]":

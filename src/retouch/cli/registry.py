@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from retouch.cli import output
+from retouch.cli import completion, output
 from retouch.cli.output import AsJson
 
 if TYPE_CHECKING:
@@ -59,7 +59,9 @@ def status(json: AsJson = False) -> None:
 
 @commands.command(rich_help_panel=PANEL)
 def rollback(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A registered model.")],
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", autocompletion=completion.registered_models, help="A registered model.")
+    ],
     reason: Annotated[str, typer.Option(help="Why; kept with the version that is withdrawn.")] = "rolled back by hand",
 ) -> None:
     """Serve the champion before the present one again."""

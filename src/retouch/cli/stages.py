@@ -4,14 +4,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from retouch.cli import output
+from retouch.cli import completion, output
 
 if TYPE_CHECKING:
     from retouch.settings import Settings
 
 PANEL = "Pipeline stages (run by dvc repro)"
 commands = typer.Typer()
-ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="A name under `models` in params.yaml.")]
+ModelName = Annotated[
+    str,
+    typer.Argument(metavar="MODEL", autocompletion=completion.trained_models, help="A name under `models` in params.yaml."),
+]
 
 
 @commands.command(rich_help_panel=PANEL)

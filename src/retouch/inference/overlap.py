@@ -7,6 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from retouch.errors import RetouchError
+
 Item = TypeVar("Item")
 Inputs = TypeVar("Inputs")
 Result = TypeVar("Result")
@@ -142,7 +144,7 @@ class _Process:
                 result = task.time(self.steps.compute, task.item, inputs)
                 task.future = self.writers.submit(task.time, self.steps.write, task.item, inputs, result)
             except Exception as error:
-                task.error, task.future = error, None
+                task.error, task.future = _light(error), None
         self.writing.append(task)
 
     def finish(self, task: _Task) -> Any:
@@ -152,11 +154,16 @@ class _Process:
             try:
                 written = task.future.result()
             except Exception as error:
-                task.error = error
+                task.error = _light(error)
         task.future = None  # with it the pixels go
         self.tasks -= 1
         self.pixels -= task.pixels
         return written
+
+
+def _light(error: Exception) -> Exception:
+    """The error; one that users can fix without its traceback, which would keep the pixels of the frames that it shows."""
+    return error.with_traceback(None) if isinstance(error, RetouchError) else error
 
 
 def _done(task: _Task) -> bool:

@@ -50,17 +50,23 @@ class Version:
 
 def read_registry() -> dict[str, dict[str, Version]]:
     """Of every registered model, by name, the versions at its aliases. Raises TrackingError."""
+    models = read_tables()
+    return read_by_client() if models is None else models
+
+
+def read_tables() -> dict[str, dict[str, Version]] | None:
+    """As `read_registry`, without MLflow; None where the store is no SQLite database of the schema that is read here."""
     file = database()
-    if file is not None and not file.exists():
+    if file is None:
+        return None
+    if not file.exists():
         return {}  # MLflow's client would create one
-    if file is not None:
-        relocate(file, EXPERIMENT)
-        try:
-            with _opened(file) as connection:
-                return _read_tables(connection)
-        except sqlite3.Error:
-            pass
-    return read_by_client()
+    relocate(file, EXPERIMENT)
+    try:
+        with _opened(file) as connection:
+            return _read(connection)
+    except sqlite3.Error:
+        return None
 
 
 def champion_of(name: str) -> tuple[bool, Version | None]:
@@ -91,7 +97,7 @@ def _opened(file: Path) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-def _read_tables(connection: sqlite3.Connection) -> dict[str, dict[str, Version]]:
+def _read(connection: sqlite3.Connection) -> dict[str, dict[str, Version]]:
     tags: dict[tuple[str, int], dict[str, str]] = defaultdict(dict)
     for name, version, key, value in connection.execute(TAGS):
         tags[name, version][key] = value

@@ -1,0 +1,182 @@
+"""What a photograph costs from the shell: the start of the command, the first photo, and each one after it.
+
+    python benchmarks/shell.py --json
+
+Every figure is the wall time of a process of its own, the sides in turns, the best turn of each. `first_by_file` and
+`first_by_registry` are `retouch harmonize` of one 12-megapixel JPEG by a network's file and by a champion in a SQLite registry;
+`ratio` is either ÷ `import_torch`. `further_photo` is what each of --photos more costs in the same call, `round_trip` what
+Pillow takes to decode and encode such a JPEG (its mask's decoding too), and `further_beyond_round_trip` the difference. The
+network has random weights, with layers that act. A shipped model is one more entry of `commands`.
+"""
+
+import json
+import math
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from fullsize import Plan as Picture
+from fullsize import network, photograph
+from harness.options import machine, parser
+
+CHAMPION = "bench"  # the registered model
+RETOUCH = (sys.executable, "-m", "retouch.cli.app")
+ROUND_TRIP = """
+import io, sys, time
+from pathlib import Path
+from PIL import Image
+def trip():
+    with Image.open("photos/0.jpg") as picture:
+        picture.save(io.BytesIO(), "jpeg", quality="keep")
+    if Path("masks/0.png").exists():
+        Image.open("masks/0.png").load()
+trip()
+start = time.perf_counter()
+for _ in range(3):
+    trip()
+print((time.perf_counter() - start) / 3)
+"""
+TABLES = (
+    "CREATE TABLE registered_models (workspace, name)",
+    "CREATE TABLE registered_model_aliases (workspace, alias, name, version)",
+    "CREATE TABLE model_versions (workspace, name, version, run_id, creation_time, storage_location, source, current_stage)",
+    "CREATE TABLE model_version_tags (workspace, name, version, key, value)",
+)
+"""What `retouch` reads of MLflow's tables: a registry in milliseconds, where MLflow's own takes many seconds to create."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured."""
+
+    network: str = "region"
+    width: int = 4000  # of the JPEG, px
+    height: int = 3000
+    size: int = 256  # px at which the network predicts
+    photos: int = 10  # after the first
+    rounds: int = 3
+    quick: bool = False
+
+
+QUICK = {"width": 160, "height": 120, "size": 64, "photos": 2, "rounds": 1}
+
+
+def main() -> None:
+    options = parser(__doc__)
+    options.add_argument("--network", default=Plan.network, metavar="NAME", help="of `retouch models`")
+    options.add_argument("--photos", type=int, default=Plan.photos, help="photos after the first in one call")
+    options.add_argument("--rounds", type=int, default=Plan.rounds, help="turns; the best one counts")
+    values = vars(options.parse_args())
+    as_json = values.pop("json")
+    result = measure(Plan(**(values | (QUICK if values["quick"] else {}))))
+    if as_json:
+        print(json.dumps(result, indent=2))
+        return
+    for name, seconds in result["seconds"].items():
+        print(f"{name}: {seconds:.2f} s")
+    for name, ratio in result["ratio"].items():
+        print(f"{name} ÷ import torch: {ratio:.2f}")
+
+
+def measure(plan: Plan) -> dict[str, Any]:
+    """All figures."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        masks = lay_out(folder, plan)
+        sides = commands(masks)
+        best = dict.fromkeys((*sides, "round_trip"), math.inf)
+        for _ in range(plan.rounds):
+            for side, command in sides.items():
+                best[side] = min(best[side], seconds_of(command, folder))
+            trip = float(run([sys.executable, "-c", ROUND_TRIP], folder).stdout)
+            best["round_trip"] = min(best["round_trip"], trip)
+    best["further_photo"] = (best.pop("all_photos") - best["first_by_file"]) / plan.photos
+    best["further_beyond_round_trip"] = best["further_photo"] - best["round_trip"]
+    ratio = {side: round(best[side] / best["import_torch"], 3) for side in sides if side.startswith("first_")}
+    seconds = {side: round(value, 4) for side, value in best.items()}
+    return {"seconds": seconds, "ratio": ratio, "plan": asdict(plan)} | machine(os.cpu_count() or 1)
+
+
+def commands(masks: bool) -> dict[str, Sequence[str]]:
+    """By name, the commands that are timed, in a folder that `lay_out` made."""
+
+    def harmonize(model: str, photo: str, mask: str) -> Sequence[str]:
+        given = ("--mask", mask) if masks else ()
+        return (*RETOUCH, "harmonize", photo, "--model", model, *given, "--out", "out", "--overwrite")
+
+    return {
+        "import_torch": (sys.executable, "-c", "import torch"),
+        "help": (*RETOUCH, "--help"),
+        "first_by_file": harmonize("network.safetensors", "photos/0.jpg", "masks/0.png"),
+        "first_by_registry": harmonize(CHAMPION, "photos/0.jpg", "masks/0.png"),
+        "all_photos": harmonize("network.safetensors", "photos", "masks"),
+    }
+
+
+def lay_out(folder: Path, plan: Plan) -> bool:
+    """Write a network, a registry, photos and, where the network needs them, masks; whether it does."""
+    from PIL import Image
+
+    from retouch.inference.network_files import save
+
+    module = network(plan.network)
+    metadata = {"name": plan.network, "size": str(plan.size), "digest": ""}
+    save(folder / "network.safetensors", module, plan.network, {}, metadata)
+    register(folder, module.needs_mask)
+    (folder / "photos").mkdir()
+    (folder / "masks").mkdir()
+    jpeg = photograph(Picture(plan.width, plan.height, quick=plan.quick))
+    mask = Image.new("L", (plan.width, plan.height))
+    mask.paste(255, (plan.width // 4, plan.height // 4, plan.width * 3 // 4, plan.height * 3 // 4))
+    for number in range(plan.photos + 1):
+        (folder / "photos" / f"{number}.jpg").write_bytes(jpeg)
+        if module.needs_mask:
+            mask.save(folder / "masks" / f"{number}.png")
+    return bool(module.needs_mask)
+
+
+def register(folder: Path, needs_mask: bool) -> None:
+    """Make the network the champion of a registry, as `retouch` reads one."""
+    package = folder / "package"
+    (package / "artifacts/networks").mkdir(parents=True)
+    shutil.copy(folder / "network.safetensors", package / "artifacts/networks")
+    inputs = [{"name": "image", "required": True}, {"name": "mask", "required": needs_mask}]
+    entries = [{"file": "network.safetensors", "inputs": inputs, "variant": "all"}]
+    (package / "artifacts/networks/networks.json").write_text(json.dumps(entries))
+    (folder / "params.yaml").touch()  # the project's folder
+    with closing(sqlite3.connect(folder / "mlflow.db")) as connection, connection:
+        for table in TABLES:
+            connection.execute(table)
+        connection.execute("INSERT INTO registered_models VALUES ('default', ?)", (CHAMPION,))
+        connection.execute("INSERT INTO registered_model_aliases VALUES ('default', 'champion', ?, 1)", (CHAMPION,))
+        version = ("default", CHAMPION, 1, None, 0, package.as_uri(), None, "None")
+        connection.execute("INSERT INTO model_versions VALUES (?, ?, ?, ?, ?, ?, ?, ?)", version)
+
+
+def seconds_of(command: Sequence[str], folder: Path) -> float:
+    """The wall time of a command."""
+    start = time.perf_counter()
+    run(command, folder)
+    return time.perf_counter() - start
+
+
+def run(command: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """A command in `folder`, which must succeed; its registry is the folder's."""
+    environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
+    done = subprocess.run(command, cwd=folder, env=environment, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)}: {done.stderr}")
+    return done
+
+
+if __name__ == "__main__":
+    main()
