@@ -82,12 +82,13 @@ def titled_sheet(rows: Sequence[Mapping[str, np.ndarray]], cell: int = 128, gap:
         pictures = contact_sheet([list(row.values())], cell, gap)
         if list(row) != titles:
             titles = list(row)
-            blocks.append(_title_line(titles, pictures.shape[1], cell, gap))
+            blocks.append(title_line(titles, pictures.shape[1], cell, gap))
         blocks.append(pictures)
     return np.concatenate(blocks)
 
 
-def _title_line(titles: Sequence[str], width: int, cell: int, gap: int) -> np.ndarray:
+def title_line(titles: Sequence[str], width: int, cell: int, gap: int) -> np.ndarray:
+    """A line of titles, each over the middle of a column `cell` px wide; smaller where a title is long."""
     line = Image.new("RGB", (width, TITLE_HEIGHT), "white")
     pen = ImageDraw.Draw(line)
     for column, title in enumerate(titles):

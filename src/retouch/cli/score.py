@@ -1,0 +1,97 @@
+"""`retouch score`: how good models are on a folder of triples."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from retouch.cli import completion, output
+from retouch.cli.output import AsJson
+from retouch.errors import RetouchError, TrackingError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from retouch.evaluation.score import Harmonize
+
+PANEL = "Models"
+DEFAULT, BEST_METHOD = "harmonizer", "seam-fit"
+SHEETS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}
+commands = typer.Typer()
+
+
+@commands.command(rich_help_panel=PANEL)
+def score(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="iHarmony4's layout, or folders composite, mask and target; at any depth.")
+    ],
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            autocompletion=completion.models, help="A registered model, or a network's .safetensors file. Repeatable."
+        ),
+    ] = None,
+    json: AsJson = False,
+    sheet: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A picture of the best and the worst of the first model's results.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="At most N triples, as evenly over the sub-folders as can be.")
+    ] = None,
+    size: Annotated[
+        Literal["full", "working"], typer.Option(help="Measure pictures as they are, or at 256×256 px as papers do.")
+    ] = "full",
+) -> None:
+    """Measure models on real composites, beside the methods without training.
+
+    FOLDER holds triples: composites, masks and the pictures as they should be. Each composite is harmonized at its full size,
+    as `retouch harmonize` does. The MSE is compared with the composite's own: below 1 a model helps.
+    """
+    from retouch.evaluation.triples import find_triples
+
+    if sheet is not None and sheet.suffix.lower() not in SHEETS:
+        raise RetouchError(f"--sheet {sheet}: name a {' or '.join(SHEETS)} file")
+    triples = find_triples(folder).limit(limit)
+    models = _load(model)
+    from retouch.evaluation.score import methods_without_training
+    from retouch.evaluation.score import score as measure
+    from retouch.evaluation.score_sheet import sheet as draw
+    from retouch.evaluation.score_summary import HEADINGS, rows, subset_headings, subset_rows, summarize
+
+    methods = models | {name: one for name, one in methods_without_training().items() if name not in models}
+    scores = measure(triples, methods, size == "working")
+    summary = summarize(scores)
+    if sheet is not None:
+        _write_sheet(sheet, draw(scores, methods, next(iter(models), BEST_METHOD), size == "working"))
+    for note in scores.notes:
+        output.note(note)
+    if json:
+        output.as_json(summary)
+        return
+    output.table(HEADINGS, rows(summary))
+    if len(subset_headings(summary)) > 2:
+        output.line("")
+        output.table(subset_headings(summary), subset_rows(summary))
+    output.line(f"\n{summary['count']} triples; LPIPS: {summary['lpips'] or 'no weights, run `retouch weights`'}")
+
+
+def _load(names: list[str] | None) -> "dict[str, Harmonize]":
+    """The models by the names given; without names what `retouch harmonize` uses, or none where nothing is registered."""
+    from retouch.evaluation.score import harmonizer
+    from retouch.registry.champion import load
+
+    try:
+        return {name: harmonizer(load(name, ("image", "mask"))) for name in names or (DEFAULT,)}
+    except TrackingError as error:
+        if names:
+            raise
+        output.note(f"methods without training only: {error}")
+        return {}
+
+
+def _write_sheet(path: Path, picture: "np.ndarray") -> None:
+    from retouch.files import atomic_file
+    from retouch.images import encode
+
+    with atomic_file(path) as partial:
+        partial.write_bytes(encode(picture, SHEETS[path.suffix.lower()]))
