@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from registry_project import initialised, lay_out, train
 
 from retouch import tracking
@@ -147,6 +148,23 @@ def test_a_moved_project_works_on(served: Settings, tmp_path: Path, monkeypatch:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking.uri())
     assert mlflow.pyfunc.load_model("models:/harmonizer@champion").metadata.signature
     assert not tmp_path.exists()
+
+
+def test_a_moved_project_harmonizes_without_mlflow(served: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    moved = tmp_path.parent / f"{tmp_path.name}-moved"
+    tmp_path.rename(moved)
+    monkeypatch.chdir(moved)
+    Image.new("RGB", (40, 30), (90, 120, 60)).save("photo.png")
+    Image.new("L", (40, 30), 255).save("mask.png")
+    program = (
+        "import sys, atexit\n"
+        "atexit.register(lambda: print([name for name in ('mlflow', 'pandas', 'scipy') if name in sys.modules]))\n"
+        "from retouch.cli import app\n"
+        "sys.argv = ['retouch', 'harmonize', 'photo.png', '--mask', 'mask.png']\napp.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert done.stdout == "photo-harmonized.png\n[]\n"
+    assert done.stderr.splitlines()[0] == "model: harmonizer version 1 (idih)"
 
 
 def test_a_copy_has_its_own_artifacts(served: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -51,6 +51,12 @@ def check_fullsize(result: dict) -> None:
         assert answers["ours"] > answers["enlarged"] > answers["composite"]
 
 
+def check_shell(result: dict) -> None:
+    seconds = result["seconds"]
+    assert min(seconds[side] for side in ("import_torch", "help", "first_by_file", "first_by_registry", "round_trip")) > 0
+    assert set(result["ratio"]) == {side for side in seconds if side.startswith("first_")}
+
+
 def check_threads(result: dict) -> None:
     assert positive(result["steps_per_second"])
 
@@ -58,6 +64,7 @@ def check_threads(result: dict) -> None:
 CHECKS = {
     "fullsize.py": check_fullsize,
     "inference.py": check_inference,
+    "shell.py": check_shell,
     "store.py": check_store,
     "synthesis.py": check_synthesis,
     "threads.py": check_threads,
