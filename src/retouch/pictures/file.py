@@ -1,85 +1,94 @@
 """A user's picture files: read completely, with all that is needed to write the result in the same form."""
 
-import struct
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
-from PIL import Image, JpegImagePlugin
 
 from retouch.errors import SourceError
+from retouch.pictures import pillow
 from retouch.pictures.color_space import SRGB, ColorSpace, color_space
-from retouch.pictures.decode import ORIENTATION, decode, orientation, upright
-from retouch.pictures.formats import Form
+from retouch.pictures.decode import SIDEWAYS, decode, orientation, reading, turn, upright
+from retouch.pictures.formats import HEADER_BYTES, Decoded, Form, Picture, format_of
+from retouch.pictures.heif import read_heic
+from retouch.pictures.metadata import Metadata, fit_exif, fit_xmp, has_gain_map
+from retouch.pictures.stored import StoredValues
 
-ROWS_AT_ONCE = 64
+__all__ = ["Picture", "decode_file", "read", "read_labels"]
 
-
-@dataclass(frozen=True)
-class Picture:
-    """A photograph, upright, and how to write it again.
-
-    `pixels` are uint8 or uint16, H×W (grey), H×W×3 or H×W×4 (with straight alpha, also where the file is grey), in the colour
-    space `space`. `warnings` are one line each, without the file's name: what of the file is not kept.
-    """
-
-    pixels: np.ndarray
-    space: ColorSpace
-    form: Form
-    warnings: tuple[str, ...] = ()
+GAIN_MAP = "its gain map is not kept"
+T = TypeVar("T")
 
 
 def read(path: Path) -> Picture:
-    """Decode a photo. Other modes become grey, RGB or RGBA of 8 bits. Raises SourceError that names the file."""
-    file = decode(path)
-    options: dict[str, Any] = {key: file.info[key] for key in ("icc_profile", "dpi") if key in file.info}
-    if isinstance(file, JpegImagePlugin.JpegImageFile) and file.mode in ("L", "RGB"):
-        options |= {"qtables": file.quantization, "subsampling": JpegImagePlugin.get_sampling(file)}
-    picture = upright(file, orientation(file))
-    if exif := _exif_without_orientation(file):
-        options["exif"] = exif
-    if _is_deep(picture):
-        return Picture(np.asarray(_to_8_bits(picture)), SRGB, Form(file.format or "", {**options, "icc_profile": None}))
-    if picture.mode not in ("L", "RGB", "RGBA"):
-        transparent = "transparency" in picture.info or picture.mode in ("LA", "PA", "La", "RGBa")
-        # a profile of another mode's colours does not fit any more
-        options, picture = {**options, "icc_profile": None}, picture.convert("RGBA" if transparent else "RGB")
-    pixels = _pixels(picture)
-    space = color_space(options.get("icc_profile"), "L" if pixels.ndim == 2 else "RGB")
-    return Picture(pixels, space, Form(file.format or "", options), (space.warning,) if space.warning else ())
+    """Decode a photo with its metadata, upright. Raises SourceError that names the file.
+
+    CMYK, Lab, palettes, bilevel pictures and floats become grey or colour of 8 or 16 bits; `write` turns them back.
+    """
+    decoded = decode_file(path)
+    pixels = decoded.pixels if decoded.orientation == 1 else turn(decoded.pixels, decoded.orientation)
+    decoded.pixels = pixels
+    warnings = decoded.warnings
+    metadata, space, profile = _metadata(decoded, (pixels.shape[0], pixels.shape[1]))
+    values = decoded.values
+    if decoded.orientation != 1:
+        values = values.turned(decoded.orientation) if values else None
+        for key, value in decoded.options.items():
+            decoded.options[key] = turn(value, decoded.orientation) if isinstance(value, np.ndarray) else value
+    if pixels.ndim == 3 and pixels.shape[2] == 2:
+        pixels = np.dstack([pixels[..., :1]] * 3 + [pixels[..., 1:]])
+        decoded.is_grey = True
+    form = Form(decoded.format, metadata, decoded.options, values, profile, decoded.is_grey, decoded.orientation)
+    return Picture(pixels, space, form, tuple(dict.fromkeys(warnings)))
 
 
-def _exif_without_orientation(file: Image.Image) -> bytes | None:
-    """The EXIF of a file, to be written with the upright picture; as it is where it cannot be read."""
+def decode_file(path: Path) -> Decoded:
+    """A file as it is stored, not turned. Raises SourceError that names the file."""
+    with reading(str(path)):
+        with path.open("rb") as file:
+            header = file.read(HEADER_BYTES)
+        kind = format_of(header)
+        if kind == "TIFF":
+            from retouch.pictures import tiff  # tifffile takes a while to import
+
+            try:
+                return tiff.read(path)
+            except tiff.UnsupportedError as error:
+                decoded = pillow.read(path, header)
+                decoded.warnings += error.warnings
+                return decoded
+        if kind == "HEIF":
+            return read_heic(path)
+        return pillow.read(path, header)
+
+
+def _metadata(decoded: Decoded, size: tuple[int, int]) -> tuple[Metadata, ColorSpace, bytes | None]:
+    """What is kept, the colour space of the pixels, and their profile; what is broken is dropped with a warning."""
+    exif, had_thumbnail = _intact("EXIF", lambda: fit_exif(decoded.exif, size), decoded, (None, False))
+    if has_gain_map(decoded.xmp):
+        decoded.warnings.append(GAIN_MAP)
+    xmp = _intact("XMP", lambda: fit_xmp(decoded.xmp), decoded, None)
+    space, profile, icc = SRGB, None, decoded.icc
+    if isinstance(decoded.values, StoredValues) and decoded.values.has_own_colours:
+        profile = None
+    elif icc:
+        bands = 1 if decoded.pixels.ndim == 2 else decoded.pixels.shape[2]
+        space = color_space(icc, "L" if bands < 3 else "RGB")
+        if space.warning:
+            decoded.warnings.append(space.warning)
+            icc = None
+        profile = icc
+    dpi = decoded.dpi[::-1] if decoded.dpi and decoded.orientation in SIDEWAYS else decoded.dpi
+    return Metadata(exif, had_thumbnail, xmp, icc, decoded.iptc, decoded.comment, dpi), space, profile
+
+
+def _intact(what: str, fit: Callable[[], T], decoded: Decoded, otherwise: T) -> T:
     try:
-        exif = file.getexif()
-        exif.pop(ORIENTATION, None)
-        return exif.tobytes() if exif else None
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error):
-        return file.info.get("exif")
-
-
-def _is_deep(picture: Image.Image) -> bool:
-    return picture.mode.startswith("I") or picture.mode == "F"
-
-
-def _to_8_bits(picture: Image.Image) -> Image.Image:
-    """A grey picture of 16 bits or of floats in [0, 1] as 8 bits; others as they are."""
-    if not _is_deep(picture):
-        return picture
-    values = np.asarray(picture, np.float64) * (255 / 65535 if picture.mode != "F" else 255)
-    return Image.fromarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))
-
-
-def _pixels(picture: Image.Image) -> np.ndarray:
-    """What `np.asarray` gives, in half its time on large pictures: copied by rows, not whole and twice."""
-    pixels = np.empty((picture.height, picture.width, len(picture.getbands())), np.uint8)
-    for top in range(0, picture.height, ROWS_AT_ONCE):
-        bottom = min(top + ROWS_AT_ONCE, picture.height)
-        rows = np.asarray(picture.crop((0, top, picture.width, bottom)))
-        pixels[top:bottom] = rows.reshape(bottom - top, *pixels.shape[1:])
-    return pixels[..., 0] if pixels.shape[2] == 1 else pixels
+        return fit()
+    except ValueError:
+        decoded.warnings.append(f"its {what} data are broken and not kept")
+        return otherwise
 
 
 def read_labels(path: Path) -> np.ndarray:

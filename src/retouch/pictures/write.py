@@ -1,37 +1,147 @@
 """A result, written in the form of its photo."""
 
+import io
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image
 
 from retouch.errors import RetouchError
 from retouch.files import atomic_file
-from retouch.pictures.file import Picture
-from retouch.pictures.formats import FORMATS
+from retouch.pictures import exif, heif, png
+from retouch.pictures.formats import FORMATS, LARGEST_SIDE, WITHOUT_ALPHA, Form, Picture, colours_of
+from retouch.pictures.metadata import PREFIX, Metadata, photoshop_block
 
-QUALITY = 92  # of JPEG files whose photo was none
-
-
-def output_path(photo: Path, out: Path | None, word: str) -> Path:
-    """Where the result goes: `out`, or beside the photo as `PHOTO-word.jpg`. Raises RetouchError where it cannot go there."""
-    path = out or photo.with_name(f"{photo.stem}-{word}{photo.suffix if photo.suffix.lower() in FORMATS else '.png'}")
-    if path.suffix.lower() not in FORMATS:
-        raise RetouchError(f"{path}: a picture is written as {', '.join(FORMATS)}; name the result with one of these")
-    if path.exists() and photo.exists() and path.samefile(photo):
-        raise RetouchError(f"{path} is the photo itself, and layers need it: name another --out")
-    return path
+QUALITY = {"JPEG": 92, "WEBP": 92, "AVIF": 85}
+"""Of files whose photo was of another format, or does not say."""
+THUMBNAIL = 160  # px, the longer side of an EXIF thumbnail
+MAX_SEGMENT = 65_533  # bytes of a segment of JPEG
 
 
 def write(pixels: np.ndarray, path: Path, picture: Picture) -> None:
-    """Write the result for `picture`, completely or not at all. Raises RetouchError for alpha in a JPEG file."""
+    """Write the result for `picture`, in the format of the path's suffix, completely or not at all.
+
+    `pixels` are of the form of `picture.pixels`. What the photo stores otherwise (CMYK, Lab, floats, further channels) is
+    stored so again if its format is the same. Raises RetouchError as `check_output` does.
+    """
+    check_output(path, picture)
     kind = FORMATS[path.suffix.lower()]
-    options = {key: value for key, value in picture.form.options.items() if value is not None}
-    if kind == "JPEG" and pixels.ndim == 3 and pixels.shape[2] == 4:
-        raise RetouchError(f"{path}: JPEG has no transparency and the photo has; name the result .png")
-    if kind != "JPEG":
-        options = {key: options[key] for key in options.keys() - {"qtables", "subsampling"}}
-    elif "qtables" not in options:
-        options["quality"] = QUALITY
+    pixels = _in_depth(pixels, kind)
     with atomic_file(path) as partial:
-        Image.fromarray(pixels).save(partial, kind, **options)
+        if kind == "TIFF":
+            from retouch.pictures import tiff_writer
+
+            tiff_writer.write(pixels, partial, picture)
+            return
+        with partial.open("wb") as file:
+            _WRITERS[kind](pixels, file, picture)
+
+
+def check_output(path: Path, picture: Picture) -> tuple[str, ...]:
+    """What a result loses in the format of a path, one line each.
+
+    Raises RetouchError where it cannot be written: alpha in JPEG or BMP, or a side that the format does not have.
+    """
+    kind = FORMATS.get(path.suffix.lower())
+    if kind is None:
+        raise RetouchError(f"{path}: a picture is written as {', '.join(FORMATS)}; name the result with one of these")
+    pixels, form = picture.pixels, picture.form
+    if kind in WITHOUT_ALPHA and pixels.ndim == 3 and pixels.shape[2] == 4:
+        raise RetouchError(f"{path}: {kind} has no transparency and the photo has; name the result .png")
+    if max(pixels.shape[:2]) > LARGEST_SIDE.get(kind, 1 << 31):
+        raise RetouchError(
+            f"{path}: {kind} takes at most {LARGEST_SIDE[kind]} px a side and the photo is {pixels.shape[1]}×"
+            f"{pixels.shape[0]}; name the result .png"
+        )
+    losses = []
+    if pixels.dtype == np.uint16 and kind not in DEEP:
+        losses.append(f"its 16 bits a channel become 8 in {kind}")
+    if kind != form.format and form.values is not None and form.values.has_own_colours:
+        losses.append(f"its inks or Lab values become RGB in {kind}")
+    return tuple(losses)
+
+
+DEEP = ("PNG", "TIFF", "HEIF")
+
+
+def _in_depth(pixels: np.ndarray, kind: str) -> np.ndarray:
+    if pixels.dtype == np.uint8 or kind in DEEP:
+        return pixels
+    return np.rint(pixels / np.float32(257)).astype(np.uint8)
+
+
+def _write_jpeg(pixels: np.ndarray, file: BinaryIO, picture: Picture) -> None:
+    form = picture.form
+    metadata = form.metadata
+    is_own = form.format == "JPEG"
+    options: dict[str, Any] = {key: value for key, value in form.options.items() if value} if is_own else {}
+    profile, image = form.profile, Image.fromarray(pixels)
+    if is_own and form.values is not None:
+        image, profile = Image.fromarray(form.values.update(picture.pixels, pixels), "CMYK"), metadata.icc
+    options |= {"quality": QUALITY["JPEG"]} if not is_own else {"subsampling": form.options["subsampling"]}
+    block = _exif_with_thumbnail(metadata, pixels)
+    if block and len(block) + len(PREFIX) <= MAX_SEGMENT:
+        options["exif"] = PREFIX + block
+    if metadata.iptc and len(segment := photoshop_block(metadata.iptc)) <= MAX_SEGMENT:
+        options["extra"] = b"\xff\xed" + (len(segment) + 2).to_bytes(2) + segment
+    if metadata.xmp and len(metadata.xmp) < MAX_SEGMENT - 40:
+        options["xmp"] = metadata.xmp
+    image.save(file, "JPEG", **options, **_common(metadata, profile), comment=metadata.comment)
+
+
+def _exif_with_thumbnail(metadata: Metadata, pixels: np.ndarray) -> bytes | None:
+    if not metadata.exif or not metadata.has_thumbnail:
+        return metadata.exif
+    image = Image.fromarray(pixels if pixels.ndim == 2 else np.ascontiguousarray(pixels[..., :3]))
+    image.thumbnail((THUMBNAIL, THUMBNAIL), reducing_gap=2)
+    buffer = io.BytesIO()
+    image.convert("RGB").save(buffer, "JPEG", quality=75)
+    return exif.with_thumbnail(metadata.exif, buffer.getvalue())
+
+
+def _common(metadata: Metadata, profile: bytes | None) -> dict[str, Any]:
+    options: dict[str, Any] = {"icc_profile": profile}
+    if metadata.dpi:
+        options["dpi"] = metadata.dpi
+    return options
+
+
+def _write_png(pixels: np.ndarray, file: BinaryIO, picture: Picture) -> None:
+    form = picture.form
+    metadata = form.metadata
+    extra = list(form.options.get("chunks", ())) if form.format == "PNG" else []
+    extra = png.metadata_chunks(metadata.exif, metadata.xmp, form.profile, metadata.dpi) + extra
+    if pixels.ndim == 3 and pixels.shape[2] == 4 and form.is_grey:
+        pixels = np.dstack([colours_of(pixels, True), pixels[..., 3]])
+    file.write(png.encode(pixels, extra))
+
+
+def _write_webp(pixels: np.ndarray, file: BinaryIO, picture: Picture) -> None:
+    lossless = picture.form.format == "WEBP" and bool(picture.form.options["lossless"])
+    quality = {"lossless": True, "exact": True} if lossless else {"quality": QUALITY["WEBP"]}
+    _save(pixels, file, "WEBP", picture.form, **quality)
+
+
+def _write_avif(pixels: np.ndarray, file: BinaryIO, picture: Picture) -> None:
+    _save(pixels, file, "AVIF", picture.form, quality=QUALITY["AVIF"], subsampling="4:4:4")
+
+
+def _write_bmp(pixels: np.ndarray, file: BinaryIO, picture: Picture) -> None:
+    options = {"dpi": picture.form.metadata.dpi} if picture.form.metadata.dpi else {}
+    Image.fromarray(pixels).save(file, "BMP", **options)
+
+
+def _save(pixels: np.ndarray, file: BinaryIO, kind: str, form: Form, **options: Any) -> None:
+    metadata = form.metadata
+    kept = {"exif": metadata.exif and PREFIX + metadata.exif, "xmp": metadata.xmp, "icc_profile": form.profile}
+    Image.fromarray(pixels).save(file, kind, **{key: value for key, value in kept.items() if value}, **options)
+
+
+def _write_heic(pixels: np.ndarray, file: BinaryIO, picture: Picture) -> None:
+    form = picture.form
+    heif.write_heic(pixels, file, form.metadata, form.profile, dict(form.options) if form.format == "HEIF" else {})
+
+
+_WRITERS = {"JPEG": _write_jpeg, "PNG": _write_png, "WEBP": _write_webp, "AVIF": _write_avif, "BMP": _write_bmp,
+            "HEIF": _write_heic}  # fmt: skip

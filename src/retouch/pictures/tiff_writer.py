@@ -1,0 +1,122 @@
+"""TIFF files, written in the photo's own depth, colours, channels and compression."""
+
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tifffile import TiffFile, imwrite
+
+from retouch.pictures import exif
+from retouch.pictures.formats import Form, Picture, colours_of
+from retouch.pictures.tiff import CIELAB, CMYK, ICCLAB, INCH, IPTC, STRAIGHT, WHITE_IS_ZERO, XMP
+
+KEPT = {1: None, 5: "lzw", 8: "adobe_deflate", 32946: "adobe_deflate", 32773: "packbits", 34925: "lzma", 50000: "zstd"}
+"""Lossless compressions by TIFF's number; others are replaced by the third, for being lossy or of one bit."""
+DEFAULT = 8
+PHOTOMETRIC = {WHITE_IS_ZERO: "miniswhite", CMYK: "separated", CIELAB: "cielab", ICCLAB: "icclab"}
+LARGE = 3_900_000_000  # bytes from which on a file is a BigTIFF
+
+
+def write(pixels: np.ndarray, path: Path, picture: Picture) -> None:
+    """Write a result for `picture`, whose own file need not be a TIFF."""
+    form = picture.form
+    is_own = form.format == "TIFF" and "extra" in form.options
+    options: dict[str, Any] = dict(form.options) if is_own else {}
+    values, extra = _values(pixels, picture) if is_own else _plain(pixels, form)
+    has_own_kind = is_own and form.values is not None and options["photometric"] in PHOTOMETRIC
+    bands = (1 if values.ndim == 2 else values.shape[2]) - len(extra)
+    photometric = PHOTOMETRIC[options["photometric"]] if has_own_kind else "minisblack" if bands == 1 else "rgb"
+    planar = bool(options.get("planar")) and values.ndim == 3
+    compression = options.get("compression", DEFAULT)
+    compression = compression if compression in KEPT else DEFAULT
+    tags = exif.collect(form.metadata.exif) if form.metadata.exif else exif.Tags(options.get("byteorder", "<"))
+    across, down, unit = options.get("resolution") or (*(form.metadata.dpi or (None, None)), INCH)
+    has_resolution = bool(across and down)
+    imwrite(
+        path,
+        np.ascontiguousarray(np.moveaxis(values, -1, 0)) if planar else values,
+        shape=None,
+        photometric=photometric,
+        planarconfig=None if values.ndim == 2 else "separate" if planar else "contig",
+        extrasamples=extra or None,
+        compression=KEPT[compression],
+        predictor=_predictor(values, options.get("predictor", 2), compression),
+        byteorder=tags.order,
+        bigtiff=bool(options.get("bigtiff")) or values.nbytes > LARGE,
+        resolution=(across, down) if has_resolution else None,
+        resolutionunit=unit if has_resolution else None,
+        iccprofile=form.metadata.icc if is_own else form.profile,
+        software=False,
+        metadata=None,
+        extratags=_extra_tags(form, tags),
+    )
+    if tags.exif or tags.gps:
+        _append(path, tags)
+
+
+def _plain(pixels: np.ndarray, form: Form) -> tuple[np.ndarray, list[int]]:
+    """The values of a photo that was no TIFF, and the kinds of its channels besides colour."""
+    if pixels.ndim == 2 or pixels.shape[2] == 3:
+        return pixels, []
+    colours = colours_of(pixels, form.is_grey)
+    return np.dstack([colours, pixels[..., 3]]), [STRAIGHT]
+
+
+def _values(pixels: np.ndarray, picture: Picture) -> tuple[np.ndarray, list[int]]:
+    """The values of a photo that was a TIFF, and the kinds of its channels besides colour, all of which are kept."""
+    form = picture.form
+    values = colours_of(pixels, form.is_grey)
+    if form.values is not None:
+        values = form.values.update(colours_of(picture.pixels, form.is_grey), values)
+    extra, stored = list(form.options["extra"]), form.options["extra_values"]
+    if stored is None:
+        return values, []
+    index = form.options["alpha"]
+    if index is not None:
+        changed = pixels[..., 3] != picture.pixels[..., 3]
+        if changed.any():
+            stored = stored.copy()
+            stored[..., index][changed] = _scaled(pixels[..., 3][changed], stored.dtype)
+        if form.values is None:
+            extra[index] = STRAIGHT
+    return np.concatenate([values.reshape(*values.shape[:2], -1), stored.astype(values.dtype)], axis=2), extra
+
+
+def _scaled(codes: np.ndarray, kind: np.dtype) -> np.ndarray:
+    white = 1.0 if kind.kind == "f" else float(np.iinfo(kind).max)
+    return (codes * (white / np.iinfo(codes.dtype).max)).astype(kind)
+
+
+def _predictor(values: np.ndarray, predictor: int, compression: int) -> int | None:
+    """Differences of neighbours, where the compression gains by them, as the photo has it."""
+    if KEPT[compression] in (None, "packbits") or predictor not in (2, 3):
+        return None
+    return 3 if values.dtype.kind == "f" else 2
+
+
+def _extra_tags(form: Form, tags: exif.Tags) -> list[tuple[int, int, int, bytes, bool]]:
+    """Tags of the first directory as tifffile takes them; the directories of EXIF and GPS are appended later."""
+    extra = [(number, tag.kind, tag.count, tag.value, True) for number, tag in tags.main.items()]
+    for number, contents in ((XMP, form.metadata.xmp), (IPTC, form.metadata.iptc)):
+        if contents:
+            extra.append((number, 1 if number == XMP else 7, len(contents), contents, True))
+    for pointer, directory in ((exif.EXIF, tags.exif), (exif.GPS, tags.gps)):
+        if directory:
+            extra.append((pointer, 4, 1, struct.pack(f"{tags.order}I", 0), True))
+    return extra
+
+
+def _append(path: Path, tags: exif.Tags) -> None:
+    """Append the directories of EXIF and GPS, and set the tags that point to them."""
+    with TiffFile(path, mode="r+") as file:
+        if file.is_bigtiff:
+            return  # their directories are of another layout
+        for pointer, directory in ((exif.EXIF, tags.exif), (exif.GPS, tags.gps)):
+            if directory:
+                handle = file.filehandle
+                handle.seek(0, 2)
+                offset = handle.tell() + handle.tell() % 2
+                handle.seek(offset)
+                handle.write(exif.directory_bytes(directory, tags.order, offset))
+                file.pages.first.tags[pointer].overwrite(offset)
