@@ -47,6 +47,14 @@ def tarred(*members: tuple[str, bytes, str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
+def encrypted(archive: bytes) -> bytes:
+    """A zip of one file that says it is encrypted: bit 0 of the flags, in the file's header and in the directory."""
+    content, directory = bytearray(archive), archive.index(b"PK\x01\x02")
+    content[6] |= 1
+    content[directory + 8] |= 1
+    return bytes(content)
+
+
 def official(web: Files, **archives: bytes) -> SourceLayout:
     """A source with these archives at the web server, with checksums, unpacked to Scenes/."""
     found = []
@@ -111,6 +119,7 @@ UNSAFE = {
     "absolute": (zipped({"/tmp/out": b"x"}), "a path that leaves its folder"),
     "drive": (zipped({"C:/out": b"x"}), "a path that leaves its folder"),
     "link_in_zip": (zipped({"out": b"/etc/passwd"}, mode=stat.S_IFLNK), "is a link or device"),
+    "encrypted": (encrypted(zipped({"a": b"x"})), "is encrypted"),
     "twice": (zipped({"a": b"x", "a/b": b"y"}), "is both a file and a folder"),
     "tar_up": (tarred(("../out", FILE, "", b"x")), "a path that leaves its folder"),
     "tar_absolute": (tarred(("/tmp/out", FILE, "", b"x")), "a path that leaves its folder"),
@@ -152,6 +161,11 @@ def test_bombs_are_refused(tmp_path, monkeypatch):
         (tmp_path / "in").write_bytes(content)
         with pytest.raises(SourceError, match="unpacks to far more than a data set would"):
             unpack.unpack(tmp_path / "in", tmp_path / "tree", "bomb")
+    monkeypatch.setattr(unpack, "FREE_BYTES", 40 << 20)  # a small archive of little content may have any ratio
+    assert unpack.unpack(tmp_path / "in", tmp_path / "small", "archive").keys() == {"a"}
+    monkeypatch.setattr(unpack, "MOST_BYTES", 20 << 20)
+    with pytest.raises(SourceError, match="unpacks to far more than a data set would"):
+        unpack.unpack(tmp_path / "in", tmp_path / "tree", "bomb")
     monkeypatch.setattr(unpack, "MOST_FILES", 100)
     (tmp_path / "in").write_bytes(zipped({f"{i}": b"" for i in range(101)}))
     with pytest.raises(SourceError, match="is the 101th file"):
