@@ -22,7 +22,7 @@ BANDS = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 8: 3, 9: 3}
 WHITE_IS_ZERO, PALETTE, CMYK, YCBCR, CIELAB, ICCLAB, RAW = 0, 3, 5, 6, 8, 9, (32803, 34892)
 JPEG, OLD_JPEG = (7, 34892), 6
 PREMULTIPLIED, STRAIGHT = 1, 2
-XMP, IPTC, PROFILE, PHOTOSHOP_LAYERS, DNG, ORIENTATION = 700, 33723, 34675, 37724, 50706, 274
+XMP, IPTC, PROFILE, PHOTOSHOP_LAYERS, DNG, ORIENTATION, EXTRA = 700, 33723, 34675, 37724, 50706, 274, 338
 INCH, CENTIMETRE = 2, 3
 
 
@@ -45,7 +45,7 @@ def read(path: Path) -> Decoded:
             check_size(page.imagewidth, page.imagelength, str(path))
             warnings += _losses(file, page)
             decoded = _decode(page, path)
-            decoded.options |= {"byteorder": file.byteorder, "bigtiff": file.is_bigtiff}
+            decoded.options["byteorder"] = file.byteorder
     except SourceError:
         raise
     except Exception as error:
@@ -87,7 +87,7 @@ def _decode(page: TiffPage, path: Path) -> Decoded:
         raise UnsupportedError(f"{bits} bits of kind {kind}", [])
     if page.imagewidth * page.imagelength * channels * page.dtype.itemsize > MAX_BYTES:
         raise SourceError(f"{path} takes more than {MAX_BYTES >> 30} GiB in memory: make it smaller")
-    _check_length(page, path)
+    _check_length(page, path.stat().st_size)
     array = page.asarray()
     array = np.moveaxis(array, 0, -1) if int(page.planarconfig) == 2 and channels > 1 else array
     array = np.ascontiguousarray(array.reshape(page.imagelength, page.imagewidth, channels))
@@ -95,6 +95,8 @@ def _decode(page: TiffPage, path: Path) -> Decoded:
     options: dict[str, Any] = {"compression": int(page.compression), "predictor": int(page.predictor),
                                "planar": int(page.planarconfig) == 2, "photometric": photometric}  # fmt: skip
     extra = [int(value) for value in page.extrasamples][: channels - bands]
+    if EXTRA not in page.tags and photometric in (0, 1, 2) and channels == bands + 1:
+        extra = [STRAIGHT]  # so Pillow takes it, too
     extra += [0] * (channels - bands - len(extra))
     alpha_index = next((index for index, value in enumerate(extra) if value in (PREMULTIPLIED, STRAIGHT)), None)
     alpha = None if alpha_index is None else array[..., bands + alpha_index]
@@ -114,14 +116,14 @@ def _decode(page: TiffPage, path: Path) -> Decoded:
     return Decoded(pixels, "TIFF", values=values, options=options)
 
 
-def _check_length(page: TiffPage, path: Path) -> None:
-    """Raises SourceError where the file ends before its pixels: they would be black, and a lie would take memory."""
-    length = path.stat().st_size
+def _check_length(page: TiffPage, length: int) -> None:
+    """Raises UnsupportedError where the file ends before its pixels: they would be black, and a lie would take memory."""
     counts, offsets = page.databytecounts, page.dataoffsets
     if not counts or any(offset + count > length for offset, count in zip(offsets, counts, strict=False) if count):
-        raise SourceError(f"{path} is cut off: replace it")
-    if int(page.compression) == 1 and sum(counts) * 8 < page.imagewidth * page.imagelength * page.bitspersample:
-        raise SourceError(f"{path} holds fewer pixels than it says: replace it")
+        raise UnsupportedError("it is cut off", [])
+    bits = page.imagewidth * page.imagelength * page.samplesperpixel * page.bitspersample
+    if int(page.compression) == 1 and sum(counts) * 8 < bits:
+        raise UnsupportedError("it holds fewer pixels than it says", [])
 
 
 def _pixels(

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tifffile import TiffFile, imwrite
+from tifffile import imwrite
 
 from retouch.pictures import exif
 from retouch.pictures.formats import Form, Picture, colours_of
@@ -32,7 +32,7 @@ def write(pixels: np.ndarray, path: Path, picture: Picture) -> None:
     compression = compression if compression in KEPT else DEFAULT
     tags = exif.collect(form.metadata.exif) if form.metadata.exif else exif.Tags(options.get("byteorder", "<"))
     across, down, unit = options.get("resolution") or (*(form.metadata.dpi or (None, None)), INCH)
-    has_resolution = bool(across and down)
+    has_resolution, is_big = bool(across and down), values.nbytes > LARGE
     imwrite(
         path,
         np.ascontiguousarray(np.moveaxis(values, -1, 0)) if planar else values,
@@ -43,7 +43,7 @@ def write(pixels: np.ndarray, path: Path, picture: Picture) -> None:
         compression=KEPT[compression],
         predictor=_predictor(values, options.get("predictor", 2), compression),
         byteorder=tags.order,
-        bigtiff=bool(options.get("bigtiff")) or values.nbytes > LARGE,
+        bigtiff=is_big,
         resolution=(across, down) if has_resolution else None,
         resolutionunit=unit if has_resolution else None,
         iccprofile=form.metadata.icc if is_own else form.profile,
@@ -51,7 +51,7 @@ def write(pixels: np.ndarray, path: Path, picture: Picture) -> None:
         metadata=None,
         extratags=_extra_tags(form, tags),
     )
-    if tags.exif or tags.gps:
+    if (tags.exif or tags.gps) and not is_big:  # those of a BigTIFF would be of another layout
         _append(path, tags)
 
 
@@ -96,27 +96,31 @@ def _predictor(values: np.ndarray, predictor: int, compression: int) -> int | No
 
 
 def _extra_tags(form: Form, tags: exif.Tags) -> list[tuple[int, int, int, bytes, bool]]:
-    """Tags of the first directory as tifffile takes them; the directories of EXIF and GPS are appended later."""
+    """Tags of the first directory as tifffile takes them; it takes none that point to further directories."""
     extra = [(number, tag.kind, tag.count, tag.value, True) for number, tag in tags.main.items()]
     for number, contents in ((XMP, form.metadata.xmp), (IPTC, form.metadata.iptc)):
         if contents:
             extra.append((number, 1 if number == XMP else 7, len(contents), contents, True))
-    for pointer, directory in ((exif.EXIF, tags.exif), (exif.GPS, tags.gps)):
-        if directory:
-            extra.append((pointer, 4, 1, struct.pack(f"{tags.order}I", 0), True))
     return extra
 
 
 def _append(path: Path, tags: exif.Tags) -> None:
-    """Append the directories of EXIF and GPS, and set the tags that point to them."""
-    with TiffFile(path, mode="r+") as file:
-        if file.is_bigtiff:
-            return  # their directories are of another layout
+    """Append the directories of EXIF and GPS to a classic TIFF, and its first directory anew, with tags that point to them."""
+    order = tags.order
+    with path.open("r+b") as file:
+        (start,) = struct.unpack(f"{order}4xI", file.read(8))
+        file.seek(start)
+        (count,) = struct.unpack(f"{order}H", file.read(2))
+        entries = [file.read(12) for _ in range(count)]
+        offset = file.seek(0, 2)
+        file.write(b"\0" * (offset % 2))
         for pointer, directory in ((exif.EXIF, tags.exif), (exif.GPS, tags.gps)):
             if directory:
-                handle = file.filehandle
-                handle.seek(0, 2)
-                offset = handle.tell() + handle.tell() % 2
-                handle.seek(offset)
-                handle.write(exif.directory_bytes(directory, tags.order, offset))
-                file.pages.first.tags[pointer].overwrite(offset)
+                offset = file.tell()
+                file.write(exif.directory_bytes(directory, order, offset))
+                entries.append(struct.pack(f"{order}HHII", pointer, 4, 1, offset))
+        offset = file.tell()
+        entries.sort(key=lambda entry: struct.unpack_from(f"{order}H", entry)[0])
+        file.write(struct.pack(f"{order}H", len(entries)) + b"".join(entries) + bytes(4))
+        file.seek(4)
+        file.write(struct.pack(f"{order}I", offset))
