@@ -86,7 +86,8 @@ def test_accents_are_the_same_however_they_are_stored(place):
     ("photo", "naming", "many", "result"),
     [
         ("in/a.jpg", {}, False, "in/a-harmonized.jpg"),
-        ("in/a.heic", {}, False, "in/a-harmonized.png"),
+        ("in/a.heic", {}, False, "in/a-harmonized.heic"),
+        ("in/a.gif", {}, False, "in/a-harmonized.png"),
         ("in/a.JPG", {"ending": "_1"}, False, "in/a_1.JPG"),
         ("in/a.jpg", {"suffix": ".png"}, False, "in/a-harmonized.png"),
         ("in/a.jpg", {"out": "b.png"}, False, "b.png"),

@@ -5,9 +5,9 @@ import errno
 import typer
 
 from retouch.cli import data, edit, environment, harmonize, output, registry, score, stages
+from retouch.cli.batch import FULL
 from retouch.errors import RetouchError
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
 READ_ONLY = (errno.EACCES, errno.EROFS)
 
 app = typer.Typer(

@@ -3,6 +3,7 @@
 import errno
 import sys
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -103,7 +104,8 @@ def run(jobs: "Sequence[Job]", steps: "Steps[Job, Any, Any, Written]", report: R
 
     outcomes = process(jobs, steps, threads or default_threads())
     try:
-        with progress(report, len(jobs) if report.many else 0) as advance:
+        with warnings.catch_warnings(), progress(report, len(jobs) if report.many else 0) as advance:
+            warnings.simplefilter("ignore")  # of libraries, about what `report` says better
             for outcome in outcomes:
                 take(outcome, report)
                 advance(outcome.item.photo)

@@ -35,7 +35,7 @@ Format = Annotated[
         metavar="FORMAT",
         rich_help_panel=RESULT,
         autocompletion=completion.formats,
-        help="jpg, png, tiff or webp; the photo's own by default.",
+        help="jpg, png, tiff, webp, heic, avif or bmp; the photo's own by default.",
     ),
 ]
 Overwrite = Annotated[

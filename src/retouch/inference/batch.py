@@ -6,17 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 
 from retouch.errors import RetouchError
 from retouch.files import atomic_file
 from retouch.inference.jobs import Job, check_exists
 from retouch.inference.overlap import Steps
-from retouch.pictures.decode import orientation, without_pillow_limit
+from retouch.pictures.decode import open_file
 from retouch.pictures.file import Picture, read, read_labels
 from retouch.pictures.formats import FORMATS
 from retouch.pictures.masks import read_foregrounds, read_mask
-from retouch.pictures.write import write
+from retouch.pictures.write import check_output, write
 
 if TYPE_CHECKING:
     from retouch.editing.edits import EditedLayers
@@ -96,22 +95,21 @@ def count_pixels(path: Path) -> int:
     """How many pixels a picture has, by the start of its file. Raises SourceError where it is none or missing."""
     check_exists(path)
     try:
-        with without_pillow_limit():
-            file = Image.open(path)
-        with file:
-            return file.width * file.height
-    except (OSError, SyntaxError, ValueError, EOFError):
-        return read(path).pixels.size  # Pillow does not know it: others may, or say what is wrong
+        with open_file(path) as file:
+            pixels = file.width * file.height
+    except Exception:  # decoders raise errors of every class on broken files
+        pixels = read(path).pixels.size  # Pillow does not know it: others may, or say what is wrong
+    return pixels
 
 
 def read_inputs(job: Job, split_masks: bool = False) -> Inputs:
     """Read a job's photo and what belongs to it. Raises SourceError that names a file that cannot be used."""
     picture = read(job.photo)
     size = (picture.pixels.shape[0], picture.pixels.shape[1])
-    turned = _orientation(job.photo) if job.masks or job.confine else 1
+    turned = picture.form.orientation
     masks = read_foregrounds(job.masks, size, split_masks, turned, picture.pixels) if job.masks else []
     confine = None if job.confine is None else read_mask(job.confine, size, turned, picture.pixels)
-    warnings = [*picture.warnings, *job.missing]
+    warnings = [*picture.warnings, *check_output(job.result, picture), *job.missing]
     named = zip(masks, job.masks if len(job.masks) == len(masks) else job.masks[:1] * len(masks), strict=True)
     for mask, path in (*named, *(((confine, job.confine),) if confine else ())):
         warnings += [f"{path}: {warning}" for warning in mask.warnings]
@@ -122,17 +120,6 @@ def read_inputs(job: Job, split_masks: bool = False) -> Inputs:
         None if job.labels is None else read_labels(job.labels),
         tuple(warnings),
     )
-
-
-def _orientation(path: Path) -> int:
-    """How a photo's file is turned, by its header."""
-    try:
-        with without_pillow_limit():
-            file = Image.open(path)
-        with file:
-            return orientation(file)
-    except (OSError, SyntaxError, ValueError, EOFError):
-        return 1
 
 
 def harmonize_job(job: Job, inputs: Inputs, networks: Networks, options: Options) -> Change:

@@ -16,7 +16,7 @@ from retouch.inference.jobs import LAYERS_SUFFIX, Job
 from retouch.inference.overlap import Steps
 from retouch.pictures.file import Picture, read
 from retouch.pictures.masks import read_mask
-from retouch.pictures.write import write
+from retouch.pictures.write import check_output, write
 
 
 @dataclass(frozen=True)
@@ -108,8 +108,8 @@ def _read(job: Job, place: Path, edits: Edits, many: bool) -> Stored:
     layers = load_layers(own)
     other = None if edits.mix is None else load_layers(layers_of(job.photo, edits.mix[0], many))
     size = (picture.pixels.shape[0], picture.pixels.shape[1])
-    region = read_mask(job.masks[0], size) if job.masks else None
-    limit = read_mask(job.confine, size) if job.confine else None
+    region = read_mask(job.masks[0], size, picture.form.orientation, picture.pixels) if job.masks else None
+    limit = read_mask(job.confine, size, picture.form.orientation, picture.pixels) if job.confine else None
     paths = (*job.masks, *([job.confine] if job.confine else ()))
     masks = [mask for mask in (region, limit) if mask is not None]
     warnings = [f"{path}: {text}" for path, mask in zip(paths, masks, strict=True) for text in mask.warnings]
@@ -120,7 +120,7 @@ def _read(job: Job, place: Path, edits: Edits, many: bool) -> Stored:
         other,
         None if region is None else region.values,
         None if limit is None else limit.values,
-        (*picture.warnings, *warnings),
+        (*picture.warnings, *check_output(job.result, picture), *warnings),
     )
 
 

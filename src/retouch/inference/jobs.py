@@ -11,6 +11,7 @@ from retouch.inference.photo_files import PATTERN, Companions
 from retouch.pictures.formats import FORMATS
 
 LAYERS_SUFFIX = ".npz"
+SHEETS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 
 
 @dataclass(frozen=True)
@@ -150,13 +151,13 @@ def _layers_place(place: Path | None, photo: Path, many: bool) -> Path | None:
 def _sheet_place(place: Path | None, photo: Path, many: bool) -> Path | None:
     if place is None:
         return None
-    is_picture = place.suffix.lower() in FORMATS
+    is_picture = place.suffix.lower() in SHEETS
     if many or place.is_dir():
         if not place.is_dir() and (is_picture or place.exists()):
             raise RetouchError(f"--sheet {place} is one file, and there are several photos: name a folder")
         return place / fitting_name(photo.stem, "-sheet.png")
     if not is_picture:
-        raise RetouchError(f"--sheet {place}: a sheet is written as {', '.join(FORMATS)}; name it with one of these")
+        raise RetouchError(f"--sheet {place}: a sheet is written as {', '.join(SHEETS)}; name it with one of these")
     return place
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from retouch.errors import RetouchError
 from retouch.pictures.formats import FORMATS
 
-READ_ONLY_SUFFIXES = (".heic", ".heif", ".avif", ".bmp")
+READ_ONLY_SUFFIXES = (".gif", ".jp2", ".j2k", ".ppm", ".pgm", ".psd", ".tga", ".qoi")
 PICTURES = frozenset({*FORMATS, *READ_ONLY_SUFFIXES})
 """Suffixes, in lower case, of the files that a folder's photos, masks and maps are."""
 MASK_ENDINGS = ("", "-mask", "_mask")
