@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -26,7 +27,7 @@ WORKING_SIZE = 256
 """px of a side, of pictures that are measured at the papers' size."""
 LPIPS_SIDE = 512  # px, of the shorter side at most: beyond, a picture takes seconds and gigabytes
 SSIM_ROWS = 256  # at a time, so that memory does not grow with the picture
-BACKBONES = ("alex", "vgg")
+BACKBONES: tuple[Literal["alex", "vgg"], ...] = ("alex", "vgg")
 
 Harmonize = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """(picture uint8 H×W×3, mask uint8 H×W) → picture uint8 H×W×3."""
