@@ -149,6 +149,18 @@ def test_scenes_have_the_working_size_and_the_sources_labels(upstream, tmp_path)
     assert limited.total() == 2
 
 
+def test_a_picture_that_repeats_another_of_its_split_is_left_out_and_named(upstream, tmp_path):
+    images = upstream / "ADEChallengeData2016/images"
+    original = images / "training/ADE_train_00000001.jpg"
+    for copy in ("training/ADE_train_00000002.jpg", "validation/ADE_val_00000001.jpg"):
+        shutil.copy(original, images / copy)
+    fetch("ade20k", upstream, tmp_path / "data")
+    summary = parse(settings(tmp_path, upstream, "ade20k"), tmp_path / "data", tmp_path / "scenes")
+    assert summary.repeats == {"ade20k/ADE_train_00000002": "ade20k/ADE_train_00000001"}
+    assert summary.counts == {("ade20k", "train", "source"): 1, ("ade20k", "test", "source"): 1}
+    assert summary.lookalikes == {("ade20k", "ade20k"): 1}  # the copy in the other split stays, and is named
+
+
 def test_a_broken_photograph_is_named_and_the_old_scenes_stay(upstream, tmp_path):
     fetch("ade20k", upstream, tmp_path / "data")
     chosen = settings(tmp_path, upstream, "ade20k")
