@@ -102,7 +102,7 @@ def test_alpha_is_handed_through(picture, rng):
 
 @pytest.mark.parametrize("wrong", [(10, 10, 2), (10, 10, 3, 1), (0, 10, 3), (10,)])
 def test_other_shapes_and_types_are_refused(wrong):
-    with pytest.raises(RetouchError, match=r"give uint8 H×W×3, H×W \(grey\) or H×W×4"):
+    with pytest.raises(RetouchError, match=r"give uint8 or uint16, H×W×3, H×W \(grey\) or H×W×4"):
         harmonize(Brighter(), np.zeros(wrong, np.uint8), None, 32)
     with pytest.raises(RetouchError, match="the picture is float"):
         harmonize(Brighter(), np.zeros((10, 10, 3)), None, 32)

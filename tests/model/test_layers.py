@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from retouch.editing.enlarge import Buffers, Enlarger, at_working_size, curve_xyz, guide_planes
+from retouch.editing.enlarge import Enlarger, at_working_size
+from retouch.editing.guide import curve_xyz, guide_planes
 from retouch.editing.layer_files import load_layers, save_layers
 from retouch.editing.operator_layers import OperatorLayers
+from retouch.editing.strips import Buffers
 from retouch.errors import RetouchError
 from retouch.images import resize, to_tensor, to_uint8
 from retouch.inference.harmonize import harmonize, retouch

@@ -81,7 +81,7 @@ def test_strips_and_threads_leave_no_seams(rng, monkeypatch):
     layers = TransformLayers(drawn(rng), np.full((1, 400, 1100), 255, np.uint8), ("foreground",), (400, 1100))
     result = retouch(layers, image)
     assert np.abs(result.astype(int) - in_float(image, layers)).max() <= 1
-    monkeypatch.setattr("retouch.editing.enlarge._threads", lambda: 3)
+    monkeypatch.setattr("retouch.editing.strips.thread_count", lambda: 3)
     np.testing.assert_array_equal(retouch(layers, image), result)
 
 

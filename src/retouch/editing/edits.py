@@ -15,6 +15,7 @@ import numpy as np
 from retouch.editing.storage import ArraySource
 from retouch.errors import RetouchError
 from retouch.models.harmonization import LayerData
+from retouch.pictures.color_space import SRGB, ColorSpace
 
 MAX_STRENGTH = 10.0  # of one edit
 MAX_TOTAL_STRENGTH = 1e12  # of all edits together
@@ -96,8 +97,11 @@ class EditedLayers(ABC):
         """The predicted layers by name, in order."""
 
     @abstractmethod
-    def apply(self, image: np.ndarray, small: np.ndarray | None = None) -> np.ndarray:
-        """A uint8 H×W×3 picture of any size, changed; `small` is the picture at working size, where it is at hand."""
+    def apply(self, image: np.ndarray, small: np.ndarray | None = None, space: ColorSpace = SRGB) -> np.ndarray:
+        """A picture of any size, changed: uint8 or uint16 in `space`, H×W×3, H×W (grey) or H×W×4 (with alpha); one like it.
+
+        `small` is the picture at working size in 8-bit sRGB, h×w×3, where it is at hand.
+        """
 
     @abstractmethod
     def mixes_with(self, other: Self) -> bool:

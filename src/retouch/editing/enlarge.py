@@ -1,79 +1,21 @@
-"""Small maps on the pixels of a large picture, strip by strip: enlarged by a filter that the picture guides."""
+"""Small maps on the pixels of a large picture, enlarged by a filter that the picture guides."""
 
-import functools
-import math
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
-import torch
 
-from retouch.color import F_TO_LAB, LINEAR_TO_WHITE, lab_curve, srgb_to_linear
-from retouch.images import resize
-from retouch.models.layers.retoucher import SPACES
+from retouch.editing.guide import WEIGHTS
+from retouch.editing.pixels import shrink
+from retouch.editing.strips import Buffers, thread_count
+from retouch.pictures.color_space import SRGB, ColorSpace
 
 RADIUS, REGULARIZER = 2, 1e-4
 """Window of the guided filter, in px of the small map, and its ε; chosen by PSNR (docs/retoucher.md)."""
-COLOUR_WEIGHT = 2.5
-"""The guide's a and b count this much more than L: on L's scale they span less."""
-STRIP_PIXELS = 1 << 16  # fewer cost calls, more the cache
-SHRINK_MARGIN = 3  # a large picture is first shrunk by a whole factor, to at least so many times the working size
+ROWS_AHEAD = 8  # of the small map, whose columns are enlarged together
 
-
-@functools.cache
-def linear_light_table() -> np.ndarray:
-    """sRGB code → linear light in 65535ths."""
-    return np.rint(65535 * srgb_to_linear(torch.arange(256, dtype=torch.float64) / 255).numpy()).astype(np.uint16)
-
-
-@functools.cache
-def _curve_table() -> np.ndarray:
-    return lab_curve(torch.arange(65536, dtype=torch.float64) / 65535).numpy().astype(np.float32)
-
-
-@functools.cache
-def curved_to_scaled() -> np.ndarray:
-    """3×4: CIE Lab's curved XYZ → L, a, b in [−1, 1] as the retoucher has them."""
-    space = SPACES["lab"]
-    matrix = F_TO_LAB.numpy() / np.array(space.range)[:, None]
-    offset = (np.array([-16.0, 0, 0]) - space.centre) / space.range
-    return np.column_stack([matrix, offset])
-
-
-@functools.cache
-def _guide_matrices() -> tuple[np.ndarray, ...]:
-    """By channel of Lab, the 3×4 matrix that gives it three times."""
-    weighted = curved_to_scaled() * np.array([1, COLOUR_WEIGHT, COLOUR_WEIGHT])[:, None]
-    return tuple(np.repeat(row[None], 3, axis=0) for row in weighted)
-
-
-class Buffers:
-    """Arrays by name, reused from strip to strip: fresh memory costs a thread more than the arithmetic on it."""
-
-    def __init__(self) -> None:
-        self.arrays: dict[str, np.ndarray] = {}
-
-    def __call__(self, name: str, shape: tuple[int, ...], dtype: type = np.float32) -> np.ndarray:
-        """An array of anything, the same memory as at the last call with `name` where that is large enough."""
-        count = math.prod(shape)
-        if name not in self.arrays or self.arrays[name].size < count:
-            self.arrays[name] = np.empty(count, dtype)
-        return self.arrays[name][:count].reshape(shape)
-
-
-def curve_xyz(codes: np.ndarray, buffers: Buffers) -> np.ndarray:
-    """uint8 H×W×3 sRGB → float32 curved XYZ, exact to about 0.02 codes of sRGB."""
-    light = cv2.LUT(codes, linear_light_table(), buffers("light", codes.shape, np.uint16))
-    light = cv2.transform(light, LINEAR_TO_WHITE.numpy(), buffers("white", codes.shape, np.uint16))
-    return cv2.LUT(light, _curve_table(), buffers("curved", codes.shape))
-
-
-def guide_planes(curved: np.ndarray, mask: np.ndarray | None, buffers: Buffers) -> list[np.ndarray]:
-    """The guide of a picture by its `curve_xyz`, with its mask if any: H×W×3 a plane, three times the same values."""
-    planes = [cv2.transform(curved, m, buffers(f"guide {i}", curved.shape)) for i, m in enumerate(_guide_matrices())]
-    return planes if mask is None else [*planes, cv2.merge([mask.astype(np.float32) / 255] * 3)]
+Blend = tuple[slice, int, np.ndarray]
 
 
 class Enlarger:
@@ -85,45 +27,75 @@ class Enlarger:
     """
 
     def __init__(self, values: np.ndarray, small_guide: Sequence[np.ndarray], size: tuple[int, int]) -> None:
-        slopes = _slopes(values, [guide[..., 0] for guide in small_guide])
+        slopes = _by_plane(_slopes(values, _channels(small_guide)))
         explained = sum((slope * guide for slope, guide in zip(slopes, small_guide, strict=True)), np.float32(0))
-        # the columns at once: strips would enlarge a row once for each strip that it touches
-        maps = (values - explained, *slopes)
-        wide = [cv2.resize(plane, (size[1], len(plane)), interpolation=cv2.INTER_LINEAR) for plane in maps]
-        self.maps = [plane.reshape(len(plane), -1) for plane in wide]
+        # a row more, for those below the last one's middle
+        self.maps = [np.concatenate([plane, plane[-1:]]) for plane in (values - explained, *slopes)]
+        self.width = size[1]
         position = ((np.arange(size[0]) + 0.5) * (len(values) / size[0]) - 0.5).clip(0, len(values) - 1)
         self.above = np.floor(position).astype(int)
-        self.share = (position - self.above).astype(np.float32)[:, None]
+        share = (position - self.above).astype(np.float32)
+        self.weights = np.stack([1 - share, share], axis=1)
 
     def rows(self, top: int, bottom: int, guide: Sequence[np.ndarray], name: str, buffers: Buffers) -> np.ndarray:
         """Rows `top` to `bottom` of the enlarged values, with the full-size guide of these rows; in the buffer `name`."""
         shape = guide[0].shape
-        total = self._interpolate(self.maps[0], top, bottom, buffers(name, shape))
-        for slope, plane in zip(self.maps[1:], guide, strict=True):
-            cv2.accumulateProduct(self._interpolate(slope, top, bottom, buffers("slope", shape)), plane, total)
+        blends = list(self._blends(top, bottom))
+        first, wide = self._wide(blends[0][1], blends[-1][1] + 2, buffers)
+        total = buffers(name, shape)
+        _interpolate(wide[0], first, blends, total)
+        slope = buffers("slope", shape)
+        for rows, plane in zip(wide[1:], guide, strict=True):
+            _interpolate(rows, first, blends, slope)
+            cv2.accumulateProduct(slope, plane, total)
         return total
 
-    def _interpolate(self, wide: np.ndarray, top: int, bottom: int, result: np.ndarray) -> np.ndarray:
-        begin, flat = top, result.reshape(len(result), -1)
-        while begin < bottom:  # rows between the same two small ones
+    def _blends(self, top: int, bottom: int) -> Iterator[Blend]:
+        """Rows between the same two small ones: which of the strip, the upper small row, and the weights of the two."""
+        begin = top
+        while begin < bottom:
             above = self.above[begin]
-            end = min(int(np.searchsorted(self.above, above, "right")), bottom)
-            upper, lower = wide[above], wide[min(above + 1, len(wide) - 1)]
-            part = flat[begin - top : end - top]
-            np.multiply(lower - upper, self.share[begin:end], out=part)
-            part += upper
+            end = begin + 1
+            while end < bottom and self.above[end] == above:
+                end += 1
+            yield slice(begin - top, end - top), int(above), self.weights[begin:end]
             begin = end
-        return result
+
+    def _wide(self, begin: int, end: int, buffers: Buffers) -> tuple[int, list[np.ndarray]]:
+        """Rows `begin` to `end` of the maps and some more, with all their columns; and the first one's number."""
+        first, last, wide = buffers.kept.get(id(self), (0, 0, []))
+        if not first <= begin < end <= last:
+            first, last = begin, min(max(end, begin + ROWS_AHEAD), len(self.maps[0]))
+            size = (self.width, last - first)
+            wide = [cv2.resize(plane[first:last], size, interpolation=cv2.INTER_LINEAR) for plane in self.maps]
+            wide = [plane.reshape(len(plane), -1) for plane in wide]
+            buffers.kept[id(self)] = first, last, wide
+        return first, wide
+
+
+def _interpolate(wide: np.ndarray, first: int, blends: Sequence[Blend], result: np.ndarray) -> None:
+    flat = result.reshape(len(result), -1)
+    for rows, above, weights in blends:
+        np.matmul(weights, wide[above - first : above - first + 2], out=flat[rows])
+
+
+def _channels(guide: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """The guide's channels, h×w, weighted: three of the colour, and the mask where there is one."""
+    colour = [guide[0][..., channel] * np.float32(weight) for channel, weight in enumerate(WEIGHTS)]
+    return [*colour, *(plane[..., 0] for plane in guide[3:])]
+
+
+def _by_plane(slopes: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Slopes by channel of the guide, h×w×3 each → by plane of the guide, whose channels are rotated."""
+    colour = np.stack([slope * np.float32(weight) for slope, weight in zip(slopes, WEIGHTS, strict=False)])
+    turned = [np.stack([colour[(channel + turns) % 3, ..., channel] for channel in range(3)], -1) for turns in range(3)]
+    return [*turned, *slopes[3:]]
 
 
 def enlargers(values: Sequence[np.ndarray], small_guide: Sequence[np.ndarray], size: tuple[int, int]) -> list[Enlarger]:
-    """One for each of the values, which share a guide; built on PyTorch's threads."""
-    with ThreadPoolExecutor(_threads()) as threads:
+    """One for each of the values, which share a guide; built on several threads."""
+    with ThreadPoolExecutor(thread_count()) as threads:
         return list(threads.map(lambda one: Enlarger(np.ascontiguousarray(one), small_guide, size), values))
-
-
-def _threads() -> int:
-    return min(torch.get_num_threads(), os.cpu_count() or 1)
 
 
 def _slopes(values: np.ndarray, guide: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -161,47 +133,17 @@ def _box_mean(values: np.ndarray) -> np.ndarray:
     return cv2.blur(np.ascontiguousarray(values), (side, side), borderType=cv2.BORDER_REPLICATE)
 
 
-def shrink(picture: np.ndarray, height: int, width: int) -> np.ndarray:
-    """A uint8 picture or mask at working size."""
-    factor = min(picture.shape[0] // (SHRINK_MARGIN * height), picture.shape[1] // (SHRINK_MARGIN * width))
-    if factor > 1:
-        picture = cv2.resize(picture, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA)
-    return resize(picture, height, width)
+def at_working_size(
+    values: np.ndarray, image: np.ndarray, small: np.ndarray | None = None, space: ColorSpace = SRGB
+) -> tuple[np.ndarray, np.ndarray]:
+    """Float32 h×w×C values and a picture of any form at one size: the values' own, or the picture's where that is smaller.
 
-
-def at_working_size(values: np.ndarray, image: np.ndarray, small: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Float32 h×w×C values and the H×W×3 picture at one size: the values' own, or the picture's where that is smaller.
-
-    `small` is returned for the picture where it has that size.
+    The picture is uint8 sRGB h×w×3; `small` is returned for it where it has that size.
     """
     height, width = min(len(values), len(image)), min(values.shape[1], image.shape[1])
     if values.shape[:2] != (height, width):
         planes = [cv2.resize(plane, (width, height), interpolation=cv2.INTER_AREA) for plane in np.moveaxis(values, -1, 0)]
         values = np.stack(planes, axis=-1)
-    for picture in (image, small):
-        if picture is not None and picture.shape[:2] == (height, width):
-            return values, picture
-    return values, shrink(image, height, width)
-
-
-def strip_rows(width: int) -> int:
-    """How many rows of a picture are processed at a time."""
-    return max(1, STRIP_PIXELS // width)
-
-
-def render_strips(image: np.ndarray, work: Callable[[int, int, np.ndarray, Buffers], None]) -> np.ndarray:
-    """A picture like `image`, uint8 H×W×3: `work(top, bottom, rows, buffers)` fills its rows, on PyTorch's threads."""
-    height, step = len(image), strip_rows(image.shape[1])
-    result = np.empty_like(image)
-    tops = iter(range(0, height, step))  # shared: whichever thread is free takes the next strip
-
-    def worker() -> None:
-        buffers = Buffers()
-        for top in tops:
-            bottom = min(top + step, height)
-            work(top, bottom, result[top:bottom], buffers)
-
-    with ThreadPoolExecutor(_threads()) as threads:
-        for future in [threads.submit(worker) for _ in range(_threads())]:
-            future.result()
-    return result
+    if small is not None and small.shape[:2] == (height, width):
+        return values, small
+    return values, shrink(image, height, width, space)

@@ -14,6 +14,7 @@ from retouch.errors import RetouchError
 from retouch.images import resize
 from retouch.models.harmonization import LayerData
 from retouch.models.layers.retoucher import Retoucher
+from retouch.pictures.color_space import SRGB, ColorSpace
 
 MAX_SIDE = 4096  # px of a layer
 MAX_CODE = 65535
@@ -68,9 +69,9 @@ class OperatorLayers(EditedLayers):
         """Whether the other layers are of the same retoucher."""
         return (other.space, other.operators) == (self.space, self.operators)
 
-    def apply(self, image: np.ndarray, small: np.ndarray | None = None) -> np.ndarray:
+    def apply(self, image: np.ndarray, small: np.ndarray | None = None, space: ColorSpace = SRGB) -> np.ndarray:
         """See `operator_rendering.render`."""
-        return render(self._parts(), self.retoucher(), image, small)
+        return render(self._parts(), self.retoucher(), image, small, space)
 
     def deviation(self) -> np.ndarray:
         """K×h×w at working size: how far the edited layers are from changing nothing."""

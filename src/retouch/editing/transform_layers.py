@@ -17,6 +17,7 @@ from retouch.errors import RetouchError
 from retouch.images import resize, to_tensor, to_uint8
 from retouch.models.harmonization import LayerData
 from retouch.models.layers.color_transforms import TERMS, pixel_positions, terms
+from retouch.pictures.color_space import SRGB, ColorSpace
 from retouch.pictures.decode import MAX_PIXELS
 
 MAX_REGIONS, MAX_COEFFICIENT = 256, 1e4
@@ -83,13 +84,13 @@ class TransformLayers(EditedLayers):
         """Always: regions do not depend on one another."""
         return True
 
-    def apply(self, image: np.ndarray, small: np.ndarray | None = None) -> np.ndarray:
+    def apply(self, image: np.ndarray, small: np.ndarray | None = None, space: ColorSpace = SRGB) -> np.ndarray:
         """See `transform_rendering.render`."""
         parts = [
             TransformPart(part.layers.coefficients * part.factors[:, None, None], part.layers.maps, part.regional)
             for part in self.contributions()
         ]
-        return render(parts, image, small)
+        return render(parts, image, small, space)
 
     def deviations(self, image: np.ndarray) -> list[list[tuple[str, np.ndarray]]]:
         """How much brighter or darker each layer makes the picture, mean of the channels in [−1, 1]."""

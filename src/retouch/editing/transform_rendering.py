@@ -7,19 +7,13 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from retouch.editing.enlarge import (
-    RADIUS,
-    Buffers,
-    Enlarger,
-    at_working_size,
-    curve_xyz,
-    enlargers,
-    guide_planes,
-    render_strips,
-    strip_rows,
-)
+from retouch.editing.enlarge import RADIUS, Enlarger, at_working_size, enlargers
+from retouch.editing.guide import curve_xyz, guide_planes
+from retouch.editing.pixels import Strip, render_strips
+from retouch.editing.strips import Buffers, strip_rows
 from retouch.images import resize
 from retouch.models.layers.color_transforms import TERMS
+from retouch.pictures.color_space import SRGB, ColorSpace
 
 PLANES = (("r", "g", "b"), ("r²", "g²", "b²"), ("rg", "gb", "rb"), ("x", "y"))
 """The terms in threes, as planes that a matrix maps to the change; the constant goes with the first."""
@@ -37,37 +31,38 @@ class TransformPart:
     regional: Sequence[tuple[np.ndarray, np.ndarray]] = ()
 
 
-def render(parts: Sequence[TransformPart], image: np.ndarray, small: np.ndarray | None = None) -> np.ndarray:
-    """Recolour a uint8 H×W×3 picture of any size by the transforms of all parts; a picture of the same shape.
+def render(
+    parts: Sequence[TransformPart], image: np.ndarray, small: np.ndarray | None = None, space: ColorSpace = SRGB
+) -> np.ndarray:
+    """Recolour a uint8 or uint16 picture in `space`, of any size and form, by the transforms of all parts; a picture like it.
 
     Regions of the picture's own size are taken as they are, others enlarged with the picture as guide; `small` is the picture
-    at their size, where it is at hand. Where the regions are 0 no bit changes. Strips on two threads, within one code of
-    `color_transforms.apply_transforms` in float.
+    at their size in 8-bit sRGB, where it is at hand. Where the regions are 0 no bit changes. Strips on several threads, within
+    one code of 8 bits of `color_transforms.apply_transforms` in float.
     """
-    groups = [group for part in parts for group in _groups(part, image, small)]
+    groups = [group for part in parts for group in _groups(part, image, small, space)]
     if not groups:
         return image.copy()
     height, width = image.shape[:2]
     position = _position_plane(min(strip_rows(width), height), height, width)
 
-    def work(top: int, bottom: int, result: np.ndarray, buffers: Buffers) -> None:
-        codes = image[top:bottom]
-        np.copyto(result, codes)
-        visible = _visible_regions(groups, top, bottom, _Guide(codes, buffers))
+    def work(top: int, bottom: int, strip: Strip, buffers: Buffers) -> None:
+        strip.copy()
+        visible = _visible_regions(groups, top, bottom, _Guide(strip, buffers))
         if not visible:
             return
-        left, right = min(one.left for one in visible), max(one.right for one in visible)
-        planes = [*_colour_planes(codes[:, left:right], buffers), position[: bottom - top, left:right]]
+        columns = slice(min(one.left for one in visible), max(one.right for one in visible))
+        planes = [*_colour_planes(strip.values(columns), buffers), position[: bottom - top, columns]]
         total = buffers("total", planes[0].shape)
         total.fill(0)
         for one in visible:
-            window = slice(one.left - left, one.right - left)
+            window = slice(one.left - columns.start, one.right - columns.start)
             change = one.transform.change([plane[:, window] for plane in planes], 2 * top / height, buffers)
             weight = cv2.merge([one.weight()] * 3, buffers("weight", change.shape))
             cv2.accumulateProduct(change, weight, total[:, window])
-        cv2.add(total, planes[0], result[:, left:right], dtype=cv2.CV_8U)
+        strip.write_sum(planes[0], total, columns)
 
-    return render_strips(image, work)
+    return render_strips(image, space, work)
 
 
 @dataclass(frozen=True)
@@ -120,13 +115,13 @@ class _VisibleRegion:
 class _Guide:
     """What guides the enlarging of a strip, computed when it is needed."""
 
-    def __init__(self, codes: np.ndarray, buffers: Buffers) -> None:
-        self.codes, self.buffers = codes, buffers
+    def __init__(self, strip: Strip, buffers: Buffers) -> None:
+        self.strip, self.buffers = strip, buffers
 
     @functools.cached_property
     def planes(self) -> list[np.ndarray]:
         """See `enlarge.guide_planes`."""
-        return guide_planes(curve_xyz(self.codes, self.buffers), None, self.buffers)
+        return guide_planes(self.strip.guide(), None, self.buffers)
 
 
 class _FullSizeRegion:
@@ -157,7 +152,9 @@ class _SmallRegions:
         return list(cv2.split(cv2.convertScaleAbs(values, guide.buffers("region", values.shape, np.uint8))))
 
 
-def _groups(part: TransformPart, image: np.ndarray, small: np.ndarray | None) -> list[_FullSizeRegion | _SmallRegions]:
+def _groups(
+    part: TransformPart, image: np.ndarray, small: np.ndarray | None, space: ColorSpace
+) -> list[_FullSizeRegion | _SmallRegions]:
     """A part prepared for one picture, without the regions in which nothing changes."""
     size = (image.shape[0], image.shape[1])
     active = np.flatnonzero(part.coefficients.any(axis=(1, 2)))
@@ -169,7 +166,7 @@ def _groups(part: TransformPart, image: np.ndarray, small: np.ndarray | None) ->
         return [_FullSizeRegion(transform, part.maps[k]) for transform, k in zip(transforms, active, strict=True)]
     if not transforms:
         return []
-    values, shrunk = at_working_size(part.maps[active].transpose(1, 2, 0).astype(np.float32), image, small)
+    values, shrunk = at_working_size(part.maps[active].transpose(1, 2, 0).astype(np.float32), image, small, space)
     values = np.pad(values, ((0, 0), (0, 0), (0, -len(active) % GROUP)))
     triples = np.split(values, values.shape[2] // GROUP, axis=2)
     by_triple = enlargers(triples, guide_planes(curve_xyz(shrunk, Buffers()), None, Buffers()), size)
@@ -191,12 +188,10 @@ def _visible_regions(
     return visible
 
 
-def _colour_planes(codes: np.ndarray, buffers: Buffers) -> list[np.ndarray]:
-    """All of PLANES but the position, of uint8 rows×W×3."""
-    colour = buffers("colour", codes.shape)
-    np.copyto(colour, codes)
-    squares = cv2.multiply(colour, colour, buffers("squares", codes.shape))
-    products = cv2.transform(colour, ROTATION, buffers("products", codes.shape))
+def _colour_planes(colour: np.ndarray, buffers: Buffers) -> list[np.ndarray]:
+    """All of PLANES but the position, of float32 rows×W×3."""
+    squares = cv2.multiply(colour, colour, buffers("squares", colour.shape))
+    products = cv2.transform(colour, ROTATION, buffers("products", colour.shape))
     return [colour, squares, cv2.multiply(colour, products, products)]
 
 

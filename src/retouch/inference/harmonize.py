@@ -10,11 +10,12 @@ import torch
 
 from retouch.editing import layers as kinds
 from retouch.editing.edits import EditedLayers
-from retouch.editing.enlarge import shrink
+from retouch.editing.pixels import shrink, shrink_mask
 from retouch.errors import RetouchError
 from retouch.images import to_tensor
-from retouch.inference.full_size import add_change, as_rgb, in_form_of
+from retouch.inference.full_size import add_change
 from retouch.models.harmonization import Harmonizer
+from retouch.pictures.color_space import SRGB, ColorSpace
 
 if TYPE_CHECKING:
     from retouch.inference.network_files import LoadedNetwork
@@ -22,18 +23,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Harmonized:
-    """The result, uint8 in the input's shape, and its layers, from models that predict operator masks or transforms."""
+    """The result, of the input's type and shape, and its layers, from models that predict operator masks or transforms."""
 
     image: np.ndarray
     layers: EditedLayers | None = None
 
 
 def harmonize(
-    model: Harmonizer, image: np.ndarray, mask: np.ndarray | None, size: int, labels: np.ndarray | None = None
+    model: Harmonizer,
+    image: np.ndarray,
+    mask: np.ndarray | None,
+    size: int,
+    labels: np.ndarray | None = None,
+    space: ColorSpace = SRGB,
 ) -> Harmonized:
-    """Harmonize a uint8 picture of any size; `mask` (uint8 H×W, 255 = pasted, between = partly) for models that need one.
+    """Harmonize a uint8 or uint16 picture of any size whose codes are of `space`.
 
-    `labels` (uint8 h×w, the same picture at any size, ADE20K's numbers) are for models that use semantic regions.
+    `mask` (uint8 H×W, 255 = pasted, between = partly) is for models that need one; `labels` (uint8 h×w, the same picture at any
+    size, ADE20K's numbers) are for models that use semantic regions.
+
+    The network sees 8-bit sRGB. What it changes is applied in float to pictures of 16 bits and of other spaces, and colours
+    outside sRGB stay as far outside; a pixel that is not changed keeps its codes.
 
     The network runs at `size`² px. Operator masks and regions are enlarged and applied at full size; the change that other
     networks make is enlarged and added, so that no detail is lost; edges are those of the picture, and of the mask where one is
@@ -60,8 +70,7 @@ def harmonize(
         )
     elif not mask.any():
         return Harmonized(image.copy())
-    result, layers = _harmonize_rgb(model, as_rgb(image), mask, size, labels)
-    return Harmonized(in_form_of(image, result), layers)
+    return _harmonize(model, image, mask, size, labels, space)
 
 
 def predict(network: "LoadedNetwork", inputs: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -81,26 +90,34 @@ def predict(network: "LoadedNetwork", inputs: Mapping[str, np.ndarray]) -> np.nd
     return np.stack([result.image for result in results])
 
 
-def retouch(layers: EditedLayers, image: np.ndarray) -> np.ndarray:
-    """Apply layers, their edits carried out, to a uint8 picture of any size, be it grey, colour or with alpha."""
-    return in_form_of(image, layers.apply(as_rgb(image)))
+def retouch(layers: EditedLayers, image: np.ndarray, space: ColorSpace = SRGB) -> np.ndarray:
+    """Apply layers, edits carried out, to a uint8 or uint16 picture in `space`, of any size, grey, colour or with alpha."""
+    _check_picture(image)
+    return layers.apply(image, space=space)
 
 
 def _check_picture(image: np.ndarray) -> None:
     has_form = image.ndim == 2 or (image.ndim == 3 and image.shape[2] in (3, 4))
-    if image.dtype != np.uint8 or not has_form or image.size == 0:
-        raise RetouchError(f"the picture is {image.dtype} {image.shape}: give uint8 H×W×3, H×W (grey) or H×W×4 (with alpha)")
+    if image.dtype not in (np.uint8, np.uint16) or not has_form or image.size == 0:
+        raise RetouchError(
+            f"the picture is {image.dtype} {image.shape}: give uint8 or uint16, H×W×3, H×W (grey) or H×W×4 (with alpha)"
+        )
 
 
 @torch.inference_mode()
-def _harmonize_rgb(
-    model: Harmonizer, image: np.ndarray, mask: np.ndarray | None, size: int, labels: np.ndarray | None
-) -> tuple[np.ndarray, EditedLayers | None]:
-    """A uint8 H×W×3 picture and its uint8 H×W mask, both checked before."""
-    small = shrink(image, size, size)
+def _harmonize(
+    model: Harmonizer,
+    image: np.ndarray,
+    mask: np.ndarray | None,
+    size: int,
+    labels: np.ndarray | None,
+    space: ColorSpace,
+) -> Harmonized:
+    """A picture and its mask, both checked before."""
+    small = shrink(image, size, size, space)
     batch = {"composite": to_tensor([small])}
     if mask is not None:
-        batch["mask"] = to_tensor([shrink(mask, size, size)])
+        batch["mask"] = to_tensor([shrink_mask(mask, size, size)])
     if labels is not None:
         batch["labels"] = torch.from_numpy(cv2.resize(labels, (size, size), interpolation=cv2.INTER_NEAREST))[None]
     parameter = next(model.parameters(), None)  # methods without training have none
@@ -110,6 +127,6 @@ def _harmonize_rgb(
     data = prediction.layers()
     if data is not None:
         layers = kinds.of(data, (image.shape[0], image.shape[1]), mask)
-        return layers.apply(image, small), layers
+        return Harmonized(layers.apply(image, small, space), layers)
     change = (prediction.image.float().cpu() - batch["composite"])[0].permute(1, 2, 0).mul(255)
-    return add_change(change.contiguous().numpy(), image, mask, small), None
+    return Harmonized(add_change(change.contiguous().numpy(), image, mask, small, space))
