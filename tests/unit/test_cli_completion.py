@@ -73,8 +73,19 @@ def test_names_of_settings_are_completed(monkeypatch):
     assert completion.trained_models("i") == ["idih"]
     assert completion.benchmarks("hs") == ["hscene"]
     assert "photos" in completion.presets("ph")
-    assert completion.formats("j") == ["jpg", "jpeg"]
+    assert completion.formats("j") == ["jpg"]
     assert "poisson" in " ".join(completion.models("po"))
+
+
+def test_layers_are_completed_by_name():
+    Path("regions").mkdir()
+    Path("regions/layers.json").write_text('{"layers": [{"name": "sky"}, {"name": "sea"}, {"name": "tree 2"}]}')
+    Path("masks").mkdir()
+    Path("masks/layers.json").write_text('{"space": "lab", "operators": ["add", "mul"]}')
+    assert complete("retouch edit a.jpg regions --only s") == ["sky", "sea"]
+    assert complete("retouch edit a.jpg regions --scale t") == ["tree 2="]
+    assert complete("retouch edit a.jpg masks --only a") == ["add L", "add a", "add b"]
+    assert complete("retouch edit a.jpg nowhere --only a") in ([], [""])
 
 
 def test_networks_of_the_project_are_offered_first_folders_only_when_begun(place):

@@ -1,10 +1,15 @@
 """What the shell completes: names of models, settings, layers. Nothing here loads torch or MLflow, and nothing raises."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import typer
+
 NETWORK_SUFFIX = ".safetensors"
+CHANNELS = {"lab": "Lab", "hls": "HLS"}
+"""By the space of operator masks, as their layers name them; the retoucher itself would load torch."""
 
 
 def files(incomplete: str) -> list[str]:
@@ -47,9 +52,9 @@ def formats(incomplete: str) -> list[str]:
     """The formats of results."""
 
     def names() -> Iterator[str]:
-        from retouch.pictures.formats import FORMATS
+        from retouch.pictures.formats import SUFFIXES
 
-        return (suffix[1:] for suffix in FORMATS)
+        return (suffix[1:] for suffix in SUFFIXES.values())
 
     return _beginning(incomplete, names)
 
@@ -58,6 +63,24 @@ def _methods() -> Iterator[str]:
     from retouch.models import names
 
     return iter(names(trainable=False))
+
+
+def layers(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The layers in the folder that the command names, such as `sky` or `add L`."""
+
+    def names() -> Iterator[str]:
+        place = ctx.params.get("layers") or ctx.args[-1]  # the words stay there while an option lacks its value
+        text = json.loads((Path(place) / "layers.json").read_text(encoding="utf-8"))
+        if "operators" in text:
+            return (f"{operator} {channel}" for channel in CHANNELS[text["space"]] for operator in text["operators"])
+        return (layer["name"] for layer in text["layers"])
+
+    return _beginning(incomplete, names)
+
+
+def layer_strengths(ctx: typer.Context, incomplete: str) -> list[str]:
+    """As `layers`, with the sign that a strength follows."""
+    return [f"{name}=" for name in layers(ctx, incomplete)]
 
 
 def _beginning(incomplete: str, names: Callable[[], Iterator[str]]) -> list[str]:

@@ -61,10 +61,22 @@ def edit(
         typer.Option(metavar="X", rich_help_panel=EDITS, help="Of all layers: 0 undoes, 1 leaves as it is, 2 doubles."),
     ] = None,
     scale: Annotated[
-        list[str] | None, typer.Option(metavar="'LAYER=X'", rich_help_panel=EDITS, help="Of one layer: 'sky=0.5'. Repeatable.")
+        list[str] | None,
+        typer.Option(
+            metavar="'LAYER=X'",
+            rich_help_panel=EDITS,
+            autocompletion=completion.layer_strengths,
+            help="Of one layer: 'sky=0.5'. Repeatable.",
+        ),
     ] = None,
     only: Annotated[
-        list[str] | None, typer.Option(metavar="LAYER", rich_help_panel=EDITS, help="Undo the layers not named. Repeatable.")
+        list[str] | None,
+        typer.Option(
+            metavar="LAYER",
+            rich_help_panel=EDITS,
+            autocompletion=completion.layers,
+            help="Undo the layers not named. Repeatable.",
+        ),
     ] = None,
     region: Annotated[
         Path | None,
