@@ -44,6 +44,8 @@ def _code_table() -> np.ndarray:
 class Strip(Protocol):
     """Some rows of a picture and of the result, which holds nothing yet."""
 
+    is_shallow: bool
+    """Whether the result has 8 bits of sRGB."""
     is_inside: bool
     """Whether all colours are sRGB's."""
 
@@ -75,7 +77,7 @@ class Strip(Protocol):
 class _ShallowStrip:
     """Of 8-bit sRGB: by tables, within half a code."""
 
-    is_inside = True
+    is_shallow = is_inside = True
 
     def __init__(self, image: np.ndarray, result: np.ndarray, buffers: Buffers) -> None:
         self.image, self.result, self.buffers = image, result, buffers
@@ -137,6 +139,8 @@ class _ShallowStrip:
 class _DeepStrip:
     """Of 16 bits, or of another space: in float."""
 
+    is_shallow = False
+
     def __init__(self, image: np.ndarray, space: ColorSpace, result: np.ndarray, buffers: Buffers) -> None:
         self.image, self.space, self.result, self.buffers = image, space, result, buffers
         self.codes = image if image.ndim == 2 else np.ascontiguousarray(image[..., :3])
@@ -176,7 +180,7 @@ class _DeepStrip:
     def _write(self, after: np.ndarray, is_changed: np.ndarray | None, columns: slice) -> None:
         codes, before = self.codes[:, columns], self.before[:, columns]
         if self.image.ndim == 2:
-            after = after @ np.array(LUMA, np.float32)
+            after = np.clip(after, 0, 1) @ np.array(LUMA, np.float32)
         elif is_changed is not None:
             is_changed = is_changed[..., None]
         changed = self.space.follow(np.ascontiguousarray(codes), np.ascontiguousarray(before), after)

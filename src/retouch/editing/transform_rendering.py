@@ -94,7 +94,7 @@ class _Transform:
 
 @dataclass(frozen=True)
 class _VisibleRegion:
-    """A transform in a strip: rows `top` to `bottom`, columns `left` to `right`, and its region there, uint8."""
+    """A transform in a strip: rows `top` to `bottom`, columns `left` to `right`, and its region there, 0 to 255."""
 
     transform: _Transform
     inside: np.ndarray
@@ -144,11 +144,13 @@ class _SmallRegions:
         self.first, self.last = (rows.min(initial=len(values)) - REACH) * scale, (rows.max(initial=-1) + 1 + REACH) * scale
 
     def inside(self, top: int, bottom: int, guide: _Guide) -> list[np.ndarray]:
-        """By transform, uint8 rows×W; none where the regions are far away."""
+        """By transform, rows×W, uint8 or as fine in float32 as the picture needs; none where the regions are far away."""
         if bottom <= self.first or self.last <= top:
             return []
         values = self.enlarger.rows(top, bottom, guide.planes, "enlarged", guide.buffers)
         np.clip(values, 0, 255, out=values)
+        if not guide.strip.is_shallow:  # 0 where rounding would make it so
+            return list(cv2.split(np.where(values < 1, np.maximum(2 * values - 1, 0), values)))
         return list(cv2.split(cv2.convertScaleAbs(values, guide.buffers("region", values.shape, np.uint8))))
 
 
