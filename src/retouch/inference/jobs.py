@@ -8,7 +8,7 @@ from pathlib import Path
 from retouch.errors import RetouchError, SourceError
 from retouch.files import LONGEST_NAME
 from retouch.inference.photo_files import PATTERN, Companions
-from retouch.pictures.formats import FORMATS
+from retouch.pictures.formats import FORMATS, result_suffix
 
 LAYERS_SUFFIX = ".npz"
 SHEETS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
@@ -82,8 +82,7 @@ class Naming:
         folder = self.out or photo.parent
         beside = folder.resolve() == photo.parent.resolve()
         ending = self.ending_beside if beside or self.ending is not None else ""
-        own = photo.suffix if photo.suffix.lower() in FORMATS else ".png"
-        return folder / fitting_name(photo.stem, f"{ending}{self.suffix or own}")
+        return folder / fitting_name(photo.stem, f"{ending}{self.suffix or result_suffix(photo)}")
 
 
 def fitting_name(stem: str, ending: str) -> str:

@@ -15,9 +15,9 @@ from retouch.pictures import png
 
 MAX_PIXELS = 200_000_000  # larger pictures are refused as decompression bombs
 ORIENTATION = 0x0112  # the EXIF tag
-READABLE = ("JPEG", "PNG", "TIFF", "WEBP", "GIF", "BMP", "DIB", "AVIF", "JPEG2000", "PPM", "TGA", "PSD", "SGI", "ICO",
-            "QOI", "HEIF")  # fmt: skip
-"""Pillow's formats of whole pixels; others run programs or are no photographs."""
+READABLE = ("JPEG", "PNG", "TIFF", "WEBP", "GIF", "BMP", "DIB", "AVIF", "JPEG2000", "PPM", "PSD", "SGI", "ICO", "QOI",
+            "TGA", "HEIF")  # fmt: skip
+"""Pillow's formats of whole pixels; others run programs or are no photographs. TGA comes late, as it fits other files too."""
 SIDEWAYS = range(5, 9)  # EXIF orientations that exchange height and width
 MAX_MESSAGE = 150  # characters of a decoder's own words
 _TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,

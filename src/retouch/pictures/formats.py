@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -101,3 +102,30 @@ def format_of(header: bytes) -> str | None:
         if brands & {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}:
             return "HEIF"
     return None
+
+
+def result_suffix(photo: Path) -> str:
+    """The suffix of a photo's result: its own, where that is true and its format can be written, and else the right one.
+
+    `.png` follows GIF, JPEG 2000, PSD and other formats that are only read, AVIF of more than 8 bits, and BMP with alpha.
+    """
+    own = photo.suffix if photo.suffix.lower() in FORMATS else SUFFIXES[OTHER]
+    try:
+        with photo.open("rb") as file:
+            header = file.read(HEADER_BYTES)
+    except OSError:
+        return own
+    kind = format_of(header)
+    if kind is None or (kind == "BMP" and header[28:30] == b"\x20\0") or (kind == "AVIF" and avif_bits(photo) > 8):
+        kind = OTHER
+    return own if FORMATS[own.lower()] == kind else SUFFIXES[kind]
+
+
+def avif_bits(path: Path) -> int:
+    """Bits a channel of an AVIF file, as its codec configuration (av1C) says; 8 where there is none."""
+    with path.open("rb") as file:
+        header = file.read(1 << 16)
+    at = header.find(b"av1C")
+    if at < 0 or at + 7 > len(header) or not header[at + 6] & 0x40:
+        return 8
+    return 12 if header[at + 6] & 0x20 else 10

@@ -54,16 +54,6 @@ def write_heic(pixels: np.ndarray, file: BinaryIO, metadata: Metadata, profile: 
     pillow_heif.encode(mode, size, pixels.tobytes(), file, quality=QUALITY, chroma=444, **kept)
 
 
-def avif_bits(path: Path) -> int:
-    """Bits a channel of an AVIF file, as its codec configuration (av1C) says; 8 where there is none."""
-    with path.open("rb") as file:
-        header = file.read(1 << 16)
-    at = header.find(b"av1C")
-    if at < 0 or at + 7 > len(header) or not header[at + 6] & 0x40:
-        return 8
-    return 12 if header[at + 6] & 0x20 else 10
-
-
 def avif_pixels(path: Path, bits: int) -> np.ndarray:
     """The pixels of an AVIF file of more than 8 bits, as 16."""
     import imagecodecs

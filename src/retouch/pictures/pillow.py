@@ -9,8 +9,8 @@ from PIL import Image, ImageCms, JpegImagePlugin
 
 from retouch.pictures import png
 from retouch.pictures.decode import check_size, decode, open_file, orientation
-from retouch.pictures.formats import Decoded
-from retouch.pictures.heif import avif_bits, avif_pixels
+from retouch.pictures.formats import Decoded, avif_bits
+from retouch.pictures.heif import avif_pixels
 from retouch.pictures.metadata import IPTC_RESOURCE
 from retouch.pictures.stored import CmykValues, StoredValues, float_values, is_cmyk_profile
 

@@ -12,7 +12,7 @@ NEEDED = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 DESCRIPTIVE = (b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"tEXt", b"zTXt", b"iTXt")
 """Chunks that are copied; EXIF, XMP, profile and resolution are written anew."""
 XMP_KEY = b"XML:com.adobe.xmp"
-MAX_CHUNK = 1 << 24  # bytes of one that is copied
+MAX_TEXT = 1 << 20  # bytes of a chunk that is copied, unpacked
 LEVEL = 3  # zlib's; 6 takes 1.7 times as long for 2 % of the bytes
 PROFILE_NAME = b"ICC Profile"
 INCH = 0.0254
@@ -48,9 +48,22 @@ def descriptive_chunks(data: bytes) -> list[tuple[bytes, bytes]]:
     for name, begin, end in chunks(data):
         contents = data[begin:end]
         is_profile = contents.startswith((XMP_KEY, b"Raw profile type"))
-        if name in DESCRIPTIVE and end - begin <= MAX_CHUNK and not is_profile and _checksum(data, begin, end):
+        if name in DESCRIPTIVE and not is_profile and _checksum(data, begin, end) and _is_small(name, contents):
             kept.append((name, contents))
     return kept
+
+
+def _is_small(name: bytes, contents: bytes) -> bool:
+    """Whether readers will take a chunk: they refuse texts of more than MAX_TEXT."""
+    _, _, rest = contents.partition(b"\0")
+    if name == b"iTXt":
+        rest = rest[2:].split(b"\0", 2)[-1] if rest[:1] == b"\1" else b""
+    compressed = rest[1:] if name == b"zTXt" else rest if name == b"iTXt" else b""
+    try:
+        unpacked = zlib.decompressobj().decompress(compressed, MAX_TEXT + 1)
+    except zlib.error:
+        return False
+    return max(len(contents), len(unpacked)) <= MAX_TEXT
 
 
 def _checksum(data: bytes, begin: int, end: int) -> bool:

@@ -119,8 +119,8 @@ def _write_png(pixels: np.ndarray, file: BinaryIO, picture: Picture) -> None:
 
 def _write_webp(pixels: np.ndarray, file: BinaryIO, picture: Picture) -> None:
     lossless = picture.form.format == "WEBP" and bool(picture.form.options["lossless"])
-    quality = {"lossless": True, "exact": True} if lossless else {"quality": QUALITY["WEBP"]}
-    _save(pixels, file, "WEBP", picture.form, **quality)
+    quality = {"lossless": True} if lossless else {"quality": QUALITY["WEBP"]}
+    _save(pixels, file, "WEBP", picture.form, exact=True, **quality)
 
 
 def _write_avif(pixels: np.ndarray, file: BinaryIO, picture: Picture) -> None:
