@@ -314,6 +314,19 @@ def test_many_photos_are_edited_by_their_layers():
             raise RetouchError("are the layers of one photo")
 
 
+def test_the_number_of_threads_changes_no_byte():
+    for seed, suffix in enumerate((".jpg", ".png", ".tif", ".webp") * 4):
+        draw(f"in/{seed}{suffix}", seed=seed, size=(30 + 40 * seed, 40))
+        draw_mask(f"m/{seed}.png")
+        Image.open(f"m/{seed}.png").resize((40, 30 + 40 * seed)).save(f"m/{seed}.png")
+    for jobs in ("1", "6"):
+        done = retouch("harmonize", "in", "--mask", "m", *TINTED, "--out", f"out{jobs}", "--layers", f"l{jobs}", "--jobs", jobs)
+        assert done.exit_code == 0, done.stderr
+    one, six = ({path.name: path.read_bytes() for path in Path(folder).iterdir()} for folder in ("out1", "out6"))
+    assert one == six
+    assert len(one) == 16
+
+
 def test_one_photo_fails_with_2_and_many_with_1():
     draw("a.png")
     Path("b.png").write_bytes(b"none")
@@ -348,8 +361,38 @@ def test_a_full_disk_ends_all(monkeypatch):
         raise OSError(28, "No space left on device", "out")
 
     monkeypatch.setattr(work, "write", full)
-    with pytest.raises(OSError, match="No space left"):
-        retouch("harmonize", "a.png", "b.png", "c.png", *FREE)
+    done = CliRunner().invoke(cli.app, ["harmonize", "a.png", "b.png", "c.png", *FREE])
+    assert isinstance(done.exception, OSError)
+    assert "3 left: the same command goes on" in done.stderr
+
+
+def test_a_network_that_cannot_be_loaded_is_one_line_whatever_the_number_of_photos():
+    draw("a.png", "b.png")
+    Path("broken.safetensors").write_bytes(b"none")
+    done = shell("harmonize", "a.png", "b.png", "--model", "broken.safetensors")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: broken.safetensors is not a network of this version")
+    assert done.stderr.count("\n") == 1
+
+
+def test_ctrl_c_finishes_what_is_being_written_and_says_what_is_left(monkeypatch):
+    from retouch.inference import batch as work
+
+    draw("a.png", "b.png", "c.png", "d.png")
+    original = work.harmonize_job
+
+    def interrupted(job, *rest):
+        if job.photo.name == "c.png":
+            raise KeyboardInterrupt
+        return original(job, *rest)
+
+    monkeypatch.setattr(work, "harmonize_job", interrupted)
+    done = retouch("harmonize", "a.png", "b.png", "c.png", "d.png", *FREE, "--jobs", "1")
+    assert done.exit_code == 130
+    assert "left: the same command goes on" in done.stderr
+    results = {name for name in names() if "harmonized" in name}
+    assert results <= {"a-harmonized.png", "b-harmonized.png"}  # whole ones, and none begun after it
 
 
 def test_errors_keep_names_exact():

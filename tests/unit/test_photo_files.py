@@ -57,6 +57,12 @@ def test_a_folder_without_pictures_is_refused(place):
         find_photos(["in"])
 
 
+def test_an_empty_name_is_not_the_working_folder(place):
+    touch("a.jpg")
+    with pytest.raises(RetouchError, match="a photo without a name"):
+        find_photos([""])
+
+
 def test_results_of_an_earlier_run_are_known_by_their_photos(place):
     photos = [Path(name) for name in ("a.jpg", "a-harmonized.png", "b-harmonized.jpg", "in/a-harmonized.jpg")]
     assert earlier_results(photos, "-harmonized") == [Path("a-harmonized.png")]

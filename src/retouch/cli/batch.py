@@ -35,6 +35,7 @@ class Report:
         self.model: Mapping[str, Any] | None = None
         self.results: list[dict[str, Any]] = []
         self.failures: list[dict[str, str]] = []
+        self.total = 0
         self.said: set[str] = set()
         self.bar: Progress | None = None
 
@@ -57,7 +58,7 @@ class Report:
 
     def written(self, photo: Path, written: "Written", seconds: float) -> None:
         """Report a result. What holds for all photos alike is said once."""
-        from retouch.inference.foregrounds import UNUSED_MASK
+        from retouch.inference.messages import UNUSED_MASK
 
         once = (UNUSED_MASK,)
         for warning in written.warnings:
@@ -95,6 +96,8 @@ class Report:
                 parts.append(f"{len(self.skipped)} skipped, as their results exist (--overwrite replaces them)")
             if self.failures:
                 parts.append(f"{len(self.failures)} failed")
+            if left := self.total - len(self.results) - len(self.failures):
+                parts.append(f"{left} left: the same command goes on")
             self.note(", ".join(parts))
 
 
@@ -102,6 +105,7 @@ def run(jobs: "Sequence[Job]", steps: "Steps[Job, Any, Any, Written]", report: R
     """Do all jobs and report them; exit 1 where some of many failed. The error of a single photo is raised: exit code 2."""
     from retouch.inference.overlap import process
 
+    report.total = len(jobs)
     outcomes = process(jobs, steps, threads or default_threads())
     try:
         with warnings.catch_warnings(), progress(report, len(jobs) if report.many else 0) as advance:
@@ -111,7 +115,8 @@ def run(jobs: "Sequence[Job]", steps: "Steps[Job, Any, Any, Written]", report: R
                 advance(outcome.item.photo)
     finally:
         outcomes.close()  # type: ignore[attr-defined]
-        report.finish()
+        if not isinstance(sys.exception(), RetouchError):  # that there is no network is all there is to say
+            report.finish()
     if report.failures:
         raise typer.Exit(SOME_FAILED if report.many else ONE_FAILED)
 

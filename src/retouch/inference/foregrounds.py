@@ -10,12 +10,9 @@ import numpy as np
 from retouch.editing import layers as kinds
 from retouch.errors import RetouchError
 from retouch.inference.harmonize import Harmonized, harmonize, retouch
+from retouch.inference.messages import UNUSED_MASK
 from retouch.models.harmonization import Harmonizer
 
-UNUSED_MASK = (
-    "this model finds by itself what was pasted and does not use the mask, so the photo can change anywhere: "
-    "--confine MASK keeps everything outside a mask as it is"
-)
 STRIP = 1 << 18  # pixels that are blended at a time
 
 

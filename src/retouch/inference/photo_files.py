@@ -35,6 +35,8 @@ def find_photos(arguments: Sequence[str]) -> list[Path]:
 
 def _expand(argument: str) -> list[Path]:
     path = Path(argument)
+    if not argument:
+        raise RetouchError("a photo without a name: '' was given, which would be this whole folder; name it '.'")
     if path.is_dir():
         pictures = _pictures_in(path)
         if not pictures:
