@@ -13,7 +13,7 @@ from retouch.synthesis.develop_recipe import Adjustment, DevelopRecipe
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 """Rec. 709 weights: of linear light in white balance, of encoded values (luma) in saturation and hue."""
 KNEE = 0.6  # linear light from which highlights roll off, where the recipe does not say
-NODES = 9
+NODES = 17
 """Tables of a second light, from unlit to fully lit; values between them are interpolated."""
 CODES = np.arange(256) / 255
 LINEAR = np.where(CODES > 0.04045, ((CODES + 0.055) / 1.055) ** 2.4, CODES / 12.92)

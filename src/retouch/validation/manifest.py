@@ -3,10 +3,12 @@
 import json
 from typing import Any
 
+import cv2
 import numpy as np
 import pandas as pd
 
 from retouch.store import Placements, Samples, Scenes
+from retouch.validation.develop_check import developed_differences, mask_error
 from retouch.validation.filter_check import pilgram_differences
 from retouch.validation.likeness import PictureIndex, fingerprints, scene_digest
 
@@ -38,15 +40,25 @@ def filter_manifest(samples: Samples, scenes: Scenes) -> pd.DataFrame:
     return sample_manifest(samples, scenes).assign(pilgram_difference=pilgram_differences(samples, scenes))
 
 
-def _sample(row: dict[str, Any]) -> dict[str, Any]:
+def developed_manifest(samples: Samples, scenes: Scenes) -> pd.DataFrame:
+    """As `sample_manifest`, with the difference of a few samples from what their recipes say.
+
+    What was changed may miss the mask by as many px as the recipe says.
+    """
+    rows = [_sample(sample, mask_error(sample)) for sample in samples]
+    return pd.DataFrame(rows).assign(recipe_difference=developed_differences(samples, scenes))
+
+
+def _sample(row: dict[str, Any], error: int = 0) -> dict[str, Any]:
     difference = np.abs(row["input"].astype(np.int16) - row["target"].astype(np.int16)).max(axis=2)
-    changed = row["mask"] > 0
+    mask = row["mask"] > 0
+    changed = cv2.dilate(mask.astype(np.uint8), np.ones((2 * error + 1,) * 2, np.uint8)) > 0 if error else mask
     edits = _edits(row["recipe"])
     return {
         **{key: row[key] for key in ("id", "benchmark", "scene", "source", "photo", "split", "height", "width")},
         "foreground_ratio": float(row["mask"].mean() / 255),
         "regions": int(row["regions"].max()),
-        "regions_match_mask": bool(np.array_equal(row["regions"] > 0, changed)),
+        "regions_match_mask": bool(np.array_equal(row["regions"] > 0, mask)),
         "difference_outside": int(difference[~changed].max(initial=0)),
         "difference_inside": int(difference[changed].max(initial=0)),
         "mse": float(np.square(row["input"].astype(np.float32) - row["target"]).mean()),

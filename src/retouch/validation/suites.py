@@ -11,8 +11,14 @@ import pandas as pd
 
 from retouch.settings import Settings
 from retouch.store import Packed, Placements, Samples, Scenes
-from retouch.validation.filter_check import TOLERANCE
-from retouch.validation.manifest import filter_manifest, placement_manifest, sample_manifest, unrecorded_lookalikes
+from retouch.validation import develop_check, filter_check
+from retouch.validation.manifest import (
+    developed_manifest,
+    filter_manifest,
+    placement_manifest,
+    sample_manifest,
+    unrecorded_lookalikes,
+)
 from retouch.vocabulary import OBJECTS
 
 if TYPE_CHECKING:
@@ -68,7 +74,18 @@ def filter_expectations(settings: Settings) -> list["Expectation"]:
     notes = "pilgram makes the same of a few samples"
     return [
         *sample_expectations(settings),
-        gxe.ExpectColumnValuesToBeBetween(column="pilgram_difference", max_value=TOLERANCE, notes=notes),
+        gxe.ExpectColumnValuesToBeBetween(column="pilgram_difference", max_value=filter_check.TOLERANCE, notes=notes),
+    ]
+
+
+def developed_expectations(settings: Settings) -> list["Expectation"]:
+    """Of samples with a developed region: as for other samples, and their recipes say what was done."""
+    import great_expectations.expectations as gxe
+
+    limit, notes = develop_check.TOLERANCE, "a few samples are made again from their recipes"
+    return [
+        *sample_expectations(settings),
+        gxe.ExpectColumnValuesToBeBetween(column="recipe_difference", max_value=limit, notes=notes),
     ]
 
 
@@ -167,6 +184,7 @@ class Suite:
 
 _SAMPLES = Suite(Samples, sample_manifest, sample_table, sample_expectations)
 _SUITES = {
+    "develop": Suite(Samples, developed_manifest, sample_table, developed_expectations),
     "pairs": Suite(Samples, sample_manifest, sample_table, pair_expectations),
     "placement": Suite(Placements, placement_manifest, placement_table, placement_expectations),
     "regions": Suite(Samples, filter_manifest, sample_table, filter_expectations),
