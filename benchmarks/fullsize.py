@@ -4,10 +4,12 @@
 
 `models.<name>.jpeg_share` is the time that Pillow takes to decode and encode the same JPEG (its own tables and sampling) ÷
 the time of `retouch harmonize`: decoding, prediction at 256 px, retouching, encoding; the two in turns, the best turn of each.
-Loading the network does not count. Without artifacts/<name>/model.safetensors its weights are random, with layers that act.
-`processor_seconds` are those of all threads, the steadier figures on a busy machine. `plain` is the same network on the
-picture itself, at the width --plain. `psnr` needs no network: large drawn scenes perturbed by HScene's rules, retouched by the
-true operator masks of their 256 px versions.
+Loading the network does not count. Without artifacts/<name>/model.safetensors the network is that of params.yaml, its weights
+random, with layers that act. `processor_seconds` are those of all threads, the steadier figures on a busy machine, and
+`processor_share` is made of them as if work on two threads took half as long. `plain` is the same network on the picture
+itself, at the width --plain. `peak_bytes_per_pixel` is what the peak of memory grows by with each pixel of a JPEG: that of a
+new process which harmonizes one of so many megapixels, less that of a tiny one. `psnr` needs no network: large drawn scenes
+perturbed by HScene's rules, retouched by the true operator masks of their 256 px versions.
 """
 
 import io
@@ -28,6 +30,7 @@ from typing import Any
 import numpy as np
 from harness.options import machine, parser
 
+from retouch.cli.environment import limit_spinning
 from retouch.models import names
 
 PARTS = ("decode", "predict", "retouch", "encode")
@@ -46,13 +49,19 @@ class Plan:
     plain: int = 1024  # width on which networks run themselves, px; 0 leaves it out
     scenes: int = 4  # for the PSNR; 0 leaves it out
     scene_size: int = 1536  # px
+    megapixels: tuple[float, ...] = (12, 50, 100)  # at which the peak of memory is measured
     quick: bool = False
 
 
-QUICK = {"width": 320, "height": 240, "size": 64, "rounds": 1, "threads": 1, "plain": 64, "scenes": 1, "scene_size": 128}
+QUICK = {
+    "width": 320, "height": 240, "size": 64, "rounds": 1, "threads": 1, "plain": 64, "scenes": 1, "scene_size": 128,
+    "megapixels": (3.0,),
+}  # fmt: skip
+MEMORY_MODELS = ("region", "sgmmh-om")
 
 
 def main() -> None:
+    limit_spinning()  # as `retouch` does
     options = parser(__doc__)
     default = [name for name in ("sgmmh-om", "idih", "region") if name in names()]
     options.add_argument("--models", nargs="+", default=default, metavar="NAME", help="of `retouch models`")
@@ -61,6 +70,9 @@ def main() -> None:
     options.add_argument("--plain", type=int, default=Plan.plain, help="px of the plain side's width; 0 leaves it out")
     options.add_argument("--scenes", type=int, default=Plan.scenes, help="drawn scenes for the PSNR; 0 leaves it out")
     options.add_argument("--scene-size", type=int, default=Plan.scene_size, help="their px")
+    options.add_argument(
+        "--megapixels", nargs="*", type=float, default=Plan.megapixels, help="of the pictures whose memory is measured"
+    )
     values = vars(options.parse_args())
     as_json, models = values.pop("json"), values.pop("models")
     plan = Plan(**(values | (QUICK if values["quick"] else {})))
@@ -73,6 +85,8 @@ def main() -> None:
         parts = ", ".join(f"{part} {seconds[part]:.2f}" for part in PARTS)
         print(f"{name}: jpeg_share {model['jpeg_share']:.3f}, {seconds['total']:.2f} s ({parts})")
         print(f"  peak memory {model['peak_memory_mb']} MiB; plain: {model.get('plain', 'left out')}")
+        for megapixels, growth in model.get("peak_bytes_per_pixel", {}).items():
+            print(f"  {megapixels} megapixels: {growth:.2f} bytes a pixel")
     for kind, figures in result.get("psnr", {}).items():
         print(f"PSNR, {kind} edges: " + ", ".join(f"{name} {value:.2f}" for name, value in figures.items()))
 
@@ -88,6 +102,8 @@ def measure(models: list[str], plan: Plan) -> dict[str, Any]:
             result["models"][name] = run(harmonization, name, path, plan)
             if plan.plain:
                 result["models"][name]["plain"] = run(plain, name, path, plan)
+            if name in MEMORY_MODELS and plan.megapixels:
+                result["models"][name]["peak_bytes_per_pixel"] = memory(name, Path(folder), plan)
         result["jpeg_bytes"] = path.stat().st_size
     if plan.scenes:
         result["psnr"] = run(quality, plan)
@@ -119,17 +135,22 @@ def photograph(plan: Plan) -> bytes:
 
 
 def network(name: str) -> Any:
-    """A trained network if there is one, or else one of random weights that changes pictures."""
+    """A trained network if there is one, or else the settings' with random weights that change pictures."""
     import torch
 
     from retouch.inference import network_files
     from retouch.models import create
+    from retouch.settings import load
 
     path = Path("artifacts") / name / "model.safetensors"
     if path.is_file():
         return network_files.load(path).module
     torch.manual_seed(0)
-    model: Any = create(name).eval()
+    settings = load().models.get(name)
+    options = dict(settings.options) if settings is not None else {}
+    if "minimum_change" in options:
+        options["minimum_change"] = 0.0
+    model: Any = create(name, **options).eval()
     for parameter in model.parameters():
         if parameter.dim() > 1 and not parameter.any():  # an untrained network changes nothing because of these
             torch.nn.init.normal_(parameter, 0, 0.01)
@@ -167,7 +188,7 @@ def harmonization(name: str, path: Path, plan: Plan) -> dict[str, Any]:
 
     def whole() -> bool:
         picture = watch.time("decode", lambda: read(path))
-        result = harmonize(model, picture.pixels, mask, plan.size)
+        result = harmonize(model, picture.pixels, mask, plan.size, space=picture.space)
         watch.time("encode", lambda: write(result.image, path.with_name("out.jpg"), picture))
         return result.layers is not None
 
@@ -175,10 +196,7 @@ def harmonization(name: str, path: Path, plan: Plan) -> dict[str, Any]:
         with Image.open(path) as picture:
             picture.save(io.BytesIO(), "jpeg", quality="keep")
 
-    mask = None
-    if model.needs_mask:
-        mask = np.zeros((plan.height, plan.width), np.uint8)
-        mask[plan.height // 4 : -plan.height // 4, plan.width // 4 : -plan.width // 4] = 255
+    mask = middle(plan.height, plan.width) if model.needs_mask else None
     inputs = {"composite": resize(read(path).pixels, plan.size, plan.size)}
     if mask is not None:
         inputs["mask"] = resize(mask, plan.size, plan.size)
@@ -188,13 +206,62 @@ def harmonization(name: str, path: Path, plan: Plan) -> dict[str, Any]:
         watch.time("predict", partial(predict, model, inputs))
     for seconds in (watch.wall, watch.processor):
         seconds["retouch"] = seconds["total"] - seconds["decode"] - seconds["predict"] - seconds["encode"]
+    processor = watch.processor
+    parallel = (processor["predict"] + processor["retouch"]) / plan.threads
     return {
         "jpeg_share": round(watch.wall["jpeg"] / watch.wall["total"], 4),
+        "processor_share": round(processor["jpeg"] / (processor["decode"] + processor["encode"] + parallel), 4),
         "seconds": {key: round(watch.wall[key], 4) for key in ("total", *PARTS, "jpeg")},
         "processor_seconds": {key: round(watch.processor[key], 4) for key in ("total", *PARTS, "jpeg")},
         "peak_memory_mb": peak_memory(),
         "layers": has_layers,
     }
+
+
+def middle(height: int, width: int) -> np.ndarray:
+    """A mask of the middle, half as high and wide as the picture."""
+    mask = np.zeros((height, width), np.uint8)
+    mask[height // 4 : -height // 4, width // 4 : -width // 4] = 255
+    return mask
+
+
+def memory(name: str, folder: Path, plan: Plan) -> dict[str, float]:
+    """By megapixels, the bytes a pixel by which the peak grows."""
+    peaks = {}
+    for megapixels in (0.01, *plan.megapixels):
+        height = round((megapixels * 1e6 * 3 / 4) ** 0.5)
+        width = round(height * 4 / 3)
+        path = folder / "large.jpg"
+        call_in_new_process(noise, path, height, width)
+        peaks[height * width] = call_in_new_process(peak, name, path, height, width, plan)
+    (_, tiny), *others = peaks.items()
+    return {f"{pixels / 1e6:.0f}": round((used - tiny) / pixels, 2) for pixels, used in others}
+
+
+def noise(path: Path, height: int, width: int) -> None:
+    """A JPEG of soft stripes and grain."""
+    from PIL import Image
+
+    rows = np.random.default_rng(0).integers(0, 64, (height, 1, 3), dtype=np.uint8)
+    row = (np.arange(width) // 8 % 190).astype(np.uint8)[None, :, None]
+    Image.fromarray(rows + row).save(path, quality=92)
+
+
+def peak(name: str, path: Path, height: int, width: int, plan: Plan) -> int:
+    """The bytes that a process takes at most which harmonizes a JPEG of this size and writes it again."""
+    import torch
+
+    from retouch.inference.harmonize import harmonize
+    from retouch.pictures.file import read
+    from retouch.pictures.write import write
+
+    torch.set_num_threads(plan.threads)
+    model = network(name)
+    picture = read(path)
+    mask = middle(height, width) if model.needs_mask else None
+    result = harmonize(model, picture.pixels, mask, plan.size, space=picture.space)
+    write(result.image, path.with_name("written.jpg"), picture)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1024 if sys.platform == "linux" else 1)
 
 
 def predict(model: Any, pictures: dict[str, np.ndarray]) -> Any:

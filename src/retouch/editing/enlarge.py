@@ -13,7 +13,7 @@ from retouch.pictures.color_space import SRGB, ColorSpace
 
 RADIUS, REGULARIZER = 2, 1e-4
 """Window of the guided filter, in px of the small map, and its ε; chosen by PSNR (docs/retoucher.md)."""
-ROWS_AHEAD = 8  # of the small map, whose columns are enlarged together
+ROWS_AHEAD = 5  # of the small map, whose columns are enlarged together
 
 Blend = tuple[slice, int, np.ndarray]
 

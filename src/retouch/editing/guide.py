@@ -58,7 +58,7 @@ def curve_light(light: np.ndarray, buffers: Buffers, name: str) -> np.ndarray:
     curved = buffers(name, light.shape)
     np.cbrt(np.clip(white, THRESHOLD, np.inf, out=curved), out=curved)
     _, white = cv2.threshold(white, THRESHOLD, 0, cv2.THRESH_TRUNC, white)
-    white -= np.float32(THRESHOLD)
+    np.subtract(white, np.float32(THRESHOLD), out=white)
     return cv2.scaleAdd(white, SLOPE, curved, curved)
 
 

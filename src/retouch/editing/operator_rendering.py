@@ -116,4 +116,4 @@ def _retouch_in_torch(retoucher: Retoucher, strip: Strip, deviation: Sequence[np
     masks = torch.from_numpy(np.stack(deviation, axis=-1)).permute(2, 3, 0, 1).flatten(0, 1)[None]
     image = torch.from_numpy(strip.values()).permute(2, 0, 1)[None].div(255)
     result = retoucher(image, masks.float() + retoucher.neutral)[0].permute(1, 2, 0).mul(255)
-    strip.write(result.contiguous().numpy(), strip.where_changed(sum(map(np.abs, deviation), np.float32(0))))
+    strip.write(result.contiguous().numpy(), strip.where_changed(np.abs(np.stack(deviation)).max(axis=0)))

@@ -7,6 +7,8 @@ from retouch.editing.edits import EditedLayers
 from retouch.images import contact_sheet
 
 CELL = 256  # px, the height of a picture
+MAX_ASPECT = 4
+"""Wider pictures are less high: a panorama's sheet is no wider than one of its photos stretched so far."""
 
 
 def overview(before: np.ndarray, after: np.ndarray, layers: EditedLayers, cell: int = CELL) -> np.ndarray:
@@ -28,6 +30,8 @@ def _colour(deviation: np.ndarray) -> np.ndarray:
 def _scale_to_height(pixels: np.ndarray, height: int) -> np.ndarray:
     picture = Image.fromarray(pixels).convert("RGB")
     width = max(1, round(pixels.shape[1] * height / pixels.shape[0]))
+    if width > MAX_ASPECT * height:
+        width, height = MAX_ASPECT * height, max(1, round(MAX_ASPECT * height * height / width))
     return np.asarray(picture.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2))
 
 

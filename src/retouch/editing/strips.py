@@ -5,11 +5,12 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import torch
 
-STRIP_PIXELS = 1 << 14  # fewer cost calls, more the cache
+STRIP_PIXELS = 1 << 15  # fewer cost calls, more the cache
 TURNS = 8
 """In so many turns each thread takes strips that follow one another: what it computed for one often serves the next."""
 
@@ -20,7 +21,7 @@ class Buffers:
     def __init__(self) -> None:
         self.arrays: dict[str, np.ndarray] = {}
         self.views: dict[str, np.ndarray] = {}
-        self.kept: dict[int, object] = {}
+        self.kept: dict[int, Any] = {}
         """What others keep from strip to strip, by their id."""
 
     def __call__(self, name: str, shape: tuple[int, ...], dtype: type = np.float32) -> np.ndarray:

@@ -129,10 +129,12 @@ class _FullSizeRegion:
 
     def __init__(self, transform: _Transform, region: np.ndarray) -> None:
         self.transforms, self.region = [transform], region
+        _, self.first, _, height = cv2.boundingRect(region)
+        self.last = self.first + height
 
     def inside(self, top: int, bottom: int, guide: _Guide) -> list[np.ndarray]:
-        """By transform, uint8 rows×W."""
-        return [self.region[top:bottom]]
+        """By transform, uint8 rows×W; none where the region is not."""
+        return [] if bottom <= self.first or self.last <= top else [self.region[top:bottom]]
 
 
 class _SmallRegions:
@@ -184,10 +186,18 @@ def _visible_regions(
     visible = []
     for group in groups:
         for transform, inside in zip(group.transforms, group.inside(top, bottom, guide), strict=False):
-            columns = np.flatnonzero(cv2.reduce(inside, 0, cv2.REDUCE_MAX))
-            if columns.size:
-                visible.append(_VisibleRegion(transform, inside, top, bottom, int(columns[0]), int(columns[-1]) + 1))
+            left, width = _columns(inside)
+            if width:
+                visible.append(_VisibleRegion(transform, inside, top, bottom, left, left + width))
     return visible
+
+
+def _columns(inside: np.ndarray) -> tuple[int, int]:
+    """The first column that is not 0 everywhere, and how many there are from it to the last such."""
+    if inside.dtype != np.uint8:
+        inside = (inside > 0).view(np.uint8)
+    left, _, width, _ = cv2.boundingRect(inside)
+    return left, width
 
 
 def _colour_planes(colour: np.ndarray, buffers: Buffers) -> list[np.ndarray]:

@@ -55,7 +55,7 @@ def _parse(data: bytes) -> tuple[str, Profile | TableProfile]:
     if connection not in (b"XYZ ", b"Lab "):
         raise ProfileError("it connects to neither XYZ nor Lab")
     tags = _tags(data)
-    if "A2B0" in tags:
+    if "A2B0" in tags and ("B2A0" in tags or not {"rXYZ", "kTRC"} & tags.keys()):
         return space, TableProfile("B2A0" in tags)
     if space == "GRAY":
         curve = _curve(_need(tags, "kTRC"))
@@ -91,15 +91,15 @@ def _fixed(data: memoryview, offset: int, count: int) -> np.ndarray:
 
 
 def _xyz(tag: memoryview) -> np.ndarray:
-    if tag[:4] != b"XYZ ":
+    if bytes(tag[:4]) != b"XYZ ":
         raise ProfileError("a colorant is no XYZ")
     return _fixed(tag, 8, 3)
 
 
 def _curve(tag: memoryview) -> Curve:
-    if tag[:4] == b"curv":
+    if bytes(tag[:4]) == b"curv":
         curve = _sampled(tag)
-    elif tag[:4] == b"para":
+    elif bytes(tag[:4]) == b"para":
         curve = _parametric(tag)
     else:
         raise ProfileError(f"a curve is {bytes(tag[:4])!r}")
