@@ -92,8 +92,8 @@ def _decode(page: TiffPage, path: Path) -> Decoded:
     array = np.moveaxis(array, 0, -1) if int(page.planarconfig) == 2 and channels > 1 else array
     array = np.ascontiguousarray(array.reshape(page.imagelength, page.imagewidth, channels))
     bands = BANDS[photometric]
-    options: dict[str, Any] = {"compression": int(page.compression), "predictor": int(page.predictor),
-                               "planar": int(page.planarconfig) == 2, "photometric": photometric}  # fmt: skip
+    options: dict[str, Any] = {"compression": int(page.compression), "predictor": int(page.predictor)}
+    options["photometric"] = photometric
     extra = [int(value) for value in page.extrasamples][: channels - bands]
     if EXTRA not in page.tags and photometric in (0, 1, 2) and channels == bands + 1:
         extra = [STRAIGHT]  # so Pillow takes it, too

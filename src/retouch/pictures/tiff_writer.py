@@ -27,7 +27,6 @@ def write(pixels: np.ndarray, path: Path, picture: Picture) -> None:
     has_own_kind = is_own and form.values is not None and options["photometric"] in PHOTOMETRIC
     bands = (1 if values.ndim == 2 else values.shape[2]) - len(extra)
     photometric = PHOTOMETRIC[options["photometric"]] if has_own_kind else "minisblack" if bands == 1 else "rgb"
-    planar = bool(options.get("planar")) and values.ndim == 3
     compression = options.get("compression", DEFAULT)
     compression = compression if compression in KEPT else DEFAULT
     tags = exif.collect(form.metadata.exif) if form.metadata.exif else exif.Tags(options.get("byteorder", "<"))
@@ -35,10 +34,9 @@ def write(pixels: np.ndarray, path: Path, picture: Picture) -> None:
     has_resolution, is_big = bool(across and down), values.nbytes > LARGE
     imwrite(
         path,
-        np.ascontiguousarray(np.moveaxis(values, -1, 0)) if planar else values,
-        shape=None,
+        values,
         photometric=photometric,
-        planarconfig=None if values.ndim == 2 else "separate" if planar else "contig",
+        planarconfig=None if values.ndim == 2 else "contig",  # OpenCV reads no planes
         extrasamples=extra or None,
         compression=KEPT[compression],
         predictor=_predictor(values, options.get("predictor", 2), compression),
