@@ -74,6 +74,24 @@ def test_the_code_of_the_model_s_own_family_is_in_the_digest(tmp_path, monkeypat
     assert named(tmp_path, "region") == before["region"]
 
 
+def test_the_code_of_loop_data_task_and_benchmarks_is_in_the_digest_and_no_other():
+    paths = digest.training_code(parse(RAW).models["idih"], {"regions"})
+    places = {path.relative_to(digest.code.ROOT).as_posix() for path in paths}
+    learning = "tasks/harmonization/learning"
+    assert places >= {
+        *("training/loop.py", "training/data.py", "training/schedule.py", "training/optimizer.py", "store/arrow.py"),
+        *(
+            "tasks/harmonization/__init__.py",
+            f"{learning}/objective.py",
+            f"{learning}/losses.py",
+            f"{learning}/augmentation.py",
+        ),
+        *("synthesis/benchmarks/regions.py", "synthesis/samples.py", "models/foreground_aware/idih.py"),
+    }
+    others = {"synthesis/benchmarks/transfer.py", "training/progress.py", "tasks/image_metrics.py", "models/region/region.py"}
+    assert not places & others
+
+
 def test_the_code_of_a_network_inside_another_is_in_the_digest():
     settings = parse(RAW).models["idih"]
     for architecture, inner in (("two-stage", "idih.py"), ("two-stage-rgb", "sgmmh.py")):

@@ -59,8 +59,27 @@ def test_every_wrong_key_is_reported_at_once():
 def test_names_that_do_not_meet_are_an_error():
     with pytest.raises(SettingsError, match=r"models.idih names \['hday'\]"):
         parse(changed("models.idih.benchmarks", ["hday"]))
+    with pytest.raises(SettingsError, match=r"models.idih names \['hday'\]"):
+        parse(changed("models.idih.tests", ["hday"]))
     with pytest.raises(SettingsError, match=r"hscene.sources names \['ade20k'\]"):
         parse(changed("synthesize.benchmarks.hscene.sources", ["ade20k"]))
+
+
+PINNED = {"weights": "encoder.safetensors", "sha256": "0" * 64}
+
+
+@pytest.mark.parametrize("initial", [PINNED | {"sha256": None}, PINNED | {"weights": "imagenet"}])
+def test_a_file_of_weights_is_pinned_and_imagenet_is_not(initial):
+    assert parse(changed("models.idih.initial", PINNED)).models["idih"].initial.sha256 == "0" * 64
+    assert parse(changed("models.idih.initial", {"weights": "imagenet", "sha256": None})).models["idih"].initial
+    with pytest.raises(SettingsError, match="must be pinned by its sha256"):
+        parse(changed("models.idih.initial", initial))
+
+
+def test_a_batch_is_whole_parts():
+    assert parse(changed("models.idih.data_echoing_factor", 4)).models["idih"].batch == 16
+    with pytest.raises(SettingsError, match=r"batch \(16\) must be a multiple of data_echoing_factor \(3\)"):
+        parse(changed("models.idih.data_echoing_factor", 3))
 
 
 def test_a_model_names_benchmarks_of_its_task():
