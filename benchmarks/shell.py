@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from fullsize import Plan as Picture
-from fullsize import network, photograph
+from fullsize import photograph
 from harness.options import machine, parser
 
 CHAMPION = "bench"  # the registered model
@@ -126,11 +126,7 @@ def lay_out(folder: Path, plan: Plan) -> bool:
     """Write a network, a registry, photos and, where the network needs them, masks; whether it does."""
     from PIL import Image
 
-    from retouch.inference.network_files import save
-
-    module = network(plan.network)
-    metadata = {"name": plan.network, "size": str(plan.size), "digest": ""}
-    save(folder / "network.safetensors", module, plan.network, {}, metadata)
+    module = save_network(folder / "network.safetensors", plan)
     register(folder, module.needs_mask)
     (folder / "photos").mkdir()
     (folder / "masks").mkdir()
@@ -142,6 +138,25 @@ def lay_out(folder: Path, plan: Plan) -> bool:
         if module.needs_mask:
             mask.save(folder / "masks" / f"{number}.png")
     return bool(module.needs_mask)
+
+
+def save_network(path: Path, plan: Plan) -> Any:
+    """The network of the settings' options, or else of its paper's, with random weights that change pictures; it is saved."""
+    import torch
+
+    from retouch.inference.network_files import save
+    from retouch.models import create
+    from retouch.settings import load
+
+    settings = load().models.get(plan.network)
+    options = dict(settings.options) if settings is not None else {}
+    torch.manual_seed(0)
+    module: Any = create(plan.network, **options)
+    for parameter in module.parameters():
+        if parameter.dim() > 1 and not parameter.any():  # an untrained network changes nothing because of these
+            torch.nn.init.normal_(parameter, 0, 0.01)
+    save(path, module, plan.network, options, {"name": plan.network, "size": str(plan.size), "digest": ""})
+    return module
 
 
 def register(folder: Path, needs_mask: bool) -> None:

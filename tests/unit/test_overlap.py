@@ -87,7 +87,7 @@ def test_reading_computing_and_writing_overlap():
 
     start = time.perf_counter()
     assert len(list(process(range(10), Steps(pause, pause, pause), 1))) == 10
-    assert time.perf_counter() - start < 0.85  # 1.5 s one after the other, 0.6 s overlapped
+    assert time.perf_counter() - start < 1.3  # 1.5 s one after the other, 0.6 s overlapped
 
 
 def test_what_compute_needs_is_prepared_once_while_the_first_items_are_read():

@@ -131,9 +131,11 @@ def edit(
 ) -> None:
     """Change what `retouch harmonize` did, layer by layer, and apply it to photos at their full size.
 
-    Every call adds its edits to those kept in LAYERS; the prediction itself stays untouched, so everything can be undone.
-    Without an option, LAYERS are applied as they are. Layers are regions by name, such as `sky` and `foreground`, or
-    operator and channel: `add L` brightens, `mul L` is contrast, a is green to red, b is blue to yellow.
+    Every call adds its edits to those kept in LAYERS. The prediction itself
+    stays untouched, so everything can be undone. Without an option, LAYERS
+    are applied as they are. Layers are regions by name, such as `sky` and
+    `foreground`, or operator and channel: `add L` brightens, `mul L` is
+    contrast, a is green to red, b is blue to yellow.
     """
     from retouch.inference.jobs import Naming, check_exists, plan
 

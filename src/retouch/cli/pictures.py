@@ -19,7 +19,7 @@ RESULT, LAYERS, MANY = "Result", "Layers", "Many pictures"
 Photos = Annotated[
     list[str],
     typer.Argument(
-        metavar="PHOTO...",
+        metavar="PHOTO",
         autocompletion=completion.files,
         help="Pictures, folders of pictures, and patterns such as 'shoot/**/*.jpg'. Photos are never written over.",
         show_default=False,

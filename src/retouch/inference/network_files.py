@@ -14,6 +14,7 @@ from retouch.errors import RetouchError, WeightsError
 from retouch.files import atomic_file
 from retouch.models import ARCHITECTURES, create
 
+MAX_REASON = 200  # characters
 METADATA_KEY = "retouch"
 """Of the file's metadata: JSON of architecture, options and where the network comes from."""
 METHOD_SIZE = 256
@@ -67,5 +68,6 @@ def load(path: Path) -> LoadedNetwork:
         module.load_state_dict(tensors)
         int(metadata["size"])
     except (SafetensorError, KeyError, ValueError, RuntimeError, RetouchError) as error:
-        raise WeightsError(f"{path} is not a network of this version ({error}): train it again with `dvc repro`") from None
+        reason = " ".join(str(error).split())[:MAX_REASON]  # PyTorch lists every tensor
+        raise WeightsError(f"{path} is not a network of this version ({reason}): train it again with `dvc repro`") from None
     return LoadedNetwork(module.eval(), description["architecture"], options, metadata)
