@@ -1,8 +1,18 @@
 import numpy as np
+import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retouch.validation.likeness import HashIndex, PictureIndex, Repeats, fingerprints, perceptual_hash, scene_digest
+from retouch.validation.likeness import (
+    Fingerprint,
+    HashIndex,
+    PictureIndex,
+    Repeats,
+    fingerprints,
+    perceptual_hash,
+    scene_digest,
+)
+from retouch.validation.manifest import unrecorded_lookalikes
 
 
 def picture(seed: int, size: int = 64) -> np.ndarray:
@@ -71,3 +81,18 @@ def test_hashes_within_some_bits_are_exactly_those(values, query, bits):
     expected = [str(number) for number, value in enumerate(values) if (value ^ query).bit_count() <= bits]
     assert index.within(f"{query:016x}", bits) == expected
     assert index.within("", 64) == []
+
+
+def test_a_training_scene_lists_every_test_scene_that_it_resembles():
+    same = [Fingerprint("a", "00000000000000ff")]
+    other = [Fingerprint("b", "ffffffff00000000")]
+    rows = [
+        ("test/1", "test", same, []),
+        ("test/2", "test", same, []),
+        ("train/all", "train", same, ["test/1", "test/2"]),
+        ("train/some", "train", same, ["test/1"]),
+        ("train/none", "train", same, []),
+        ("train/other", "train", other, []),
+    ]
+    manifest = pd.DataFrame(rows, columns=["id", "split", "fingerprints", "resembles"])
+    assert unrecorded_lookalikes(manifest, 1) == {"train/some": "test/2", "train/none": "test/1"}
