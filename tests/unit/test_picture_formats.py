@@ -341,7 +341,7 @@ def test_any_photo_is_written_in_any_format(suffix, colours, tmp_path):
         else:
             values = colours[..., :3].astype(np.uint16) * 257 if name == "deep.tif" else colours[..., :3] / np.float32(255)
             tifffile.imwrite(tmp_path / name, values, photometric="rgb")
-        picture, after, result = round_trip(tmp_path / name, tmp_path / f"out{suffix}")
+        _, after, result = round_trip(tmp_path / name, tmp_path / f"out{suffix}")
         scale = 257 if after.dtype == np.uint16 and result.pixels.dtype == np.uint8 else 1
         pixels = result.pixels if result.pixels.ndim == after.ndim else result.pixels[..., 0]
         unit = 257 if pixels.dtype == np.uint16 else 1

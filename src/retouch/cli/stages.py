@@ -26,6 +26,8 @@ def parse() -> None:
     summary = parse(settings)
     for name, earlier in summary.repeats.items():
         output.line(f"left out {name}: repeats {earlier}")
+    for problem in summary.unreadable:
+        output.line(f"left out: {problem}")
     for (source, tests), count in sorted(summary.lookalikes.items()):
         output.line(f"{count} training scenes of {source} resemble test scenes of {tests}; models tested on {tests} skip them")
 

@@ -9,21 +9,28 @@ import numpy as np
 from retouch.images import resize, resize_labels
 from retouch.parsing import maps
 from retouch.parsing.frame import Frame
-from retouch.pictures.decode import decode, orientation, to_rgb
+from retouch.pictures.srgb import read_srgb
 from retouch.sources import Photo
 from retouch.vocabulary import VOCABULARIES
 
 
 def decode_photo(photo: Photo, size: int, parser_size: int | None = None, matting_size: int | None = None) -> dict[str, Any]:
-    """One photograph as a row of Scenes at `size`² px, upright and stretched, as both papers do (iDIH §4.2, Sg-MMH §4.1).
+    """One photograph as a row of Scenes at `size`² px, upright, in sRGB, stretched as in iDIH §4.2 and Sg-MMH §4.1.
 
     `for_parser` holds it at `parser_size`² px if its source has no labels, so that the parser sees its detail, and
     `for_matting` at `matting_size`² px if it has no mask of its people. Raises SourceError that names a file that cannot be
     used.
     """
-    picture = decode(photo.image)
-    frame = Frame((picture.height, picture.width), orientation(picture))
-    image = frame.turn(np.asarray(to_rgb(picture)))
+    stored, orientation = read_srgb(photo.image)
+    frame = Frame((stored.shape[0], stored.shape[1]), orientation)
+    image = frame.turn(stored)
+    small = resize(image, size, size)
+    target = None if photo.target is None else _target(photo.target, frame, size)
+    if target is not None and frame.is_ambiguous:
+        target = maps.turned_like(target, small, frame)
+    mask = None if photo.mask is None else resize(maps.read_alpha(photo.mask, frame), size, size)
+    if mask is not None and target is not None and frame.is_ambiguous:
+        mask = maps.turned_to_change(mask, small, target, frame)
 
     def labels(path: Path | None, vocabulary: str) -> np.ndarray | None:
         if path is None:
@@ -43,13 +50,13 @@ def decode_photo(photo: Photo, size: int, parser_size: int | None = None, mattin
         "labelled_by": "source" if photo.labels or photo.parts else None,
         "height": size,
         "width": size,
-        "image": resize(image, size, size),
+        "image": small,
         "labels": labels(photo.labels, "labels"),
         "parts": labels(photo.parts, "parts"),
         "objects": None if photo.objects is None else resize_labels(maps.draw_objects(photo.objects, frame), size, size),
         "matte": _matte(photo, frame, size),
-        "target": None if photo.target is None else _target(photo.target, frame, size),
-        "mask": None if photo.mask is None else resize(maps.read_alpha(photo.mask, frame), size, size),
+        "target": target,
+        "mask": mask,
         "for_parser": for_network(parser_size, photo.labels),
         "for_matting": for_network(matting_size, photo.matte or photo.people),
     }

@@ -7,14 +7,18 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from retouch.errors import SourceError
 from retouch.parsing.frame import Frame
-from retouch.pictures.decode import decode, to_rgb
+from retouch.pictures.decode import decode, orientation, to_rgb, turn
+from retouch.pictures.srgb import read_srgb
 from retouch.sources.annotation import Annotation, Shape
 
 GRID = 4  # grid lines a pixel on which polygons are filled
 SUBPIXEL = 4  # bits of fraction that OpenCV's polygons may have
+CLEARLY = 0.2  # more of a correlation, or of the change that a mask covers
+DEEP = ("I", "I;16", "I;16L", "I;16B", "F")  # Pillow's modes of more than 8 bits
 
 
 def read_labels(path: Path, frame: Frame, classes: int) -> np.ndarray:
@@ -22,11 +26,11 @@ def read_labels(path: Path, frame: Frame, classes: int) -> np.ndarray:
 
     Raises SourceError when it is missing, broken, of another size than its photograph, or holds a number out of range.
     """
-    return frame.fit(_stored_labels(path, classes), path)
-
-
-def _stored_labels(path: Path, classes: int) -> np.ndarray:
     file = decode(path)
+    return frame.fit(_stored_labels(file, path, classes), path, orientation(file))
+
+
+def _stored_labels(file: Image.Image, path: Path, classes: int) -> np.ndarray:
     labels = np.asarray(file if file.mode in ("L", "P", "I;16", "I") else file.convert("L"))
     if labels.max(initial=0) > classes:
         raise SourceError(f"{path} holds class {labels.max()}, above the last class {classes}: is it another data set's?")
@@ -35,7 +39,9 @@ def _stored_labels(path: Path, classes: int) -> np.ndarray:
 
 def read_alpha(path: Path, frame: Frame) -> np.ndarray:
     """A mask as alpha, 0–255. Raises SourceError when it is missing, broken or of another size than its photograph."""
-    return frame.fit(np.asarray(decode(path).convert("L")), path)
+    file = decode(path)
+    grey = file if file.mode not in DEEP else to_rgb(file)
+    return frame.fit(np.asarray(grey.convert("L")), path, orientation(file))
 
 
 def read_people(path: Path, frame: Frame) -> np.ndarray:
@@ -44,8 +50,32 @@ def read_people(path: Path, frame: Frame) -> np.ndarray:
 
 
 def read_target(path: Path, frame: Frame) -> np.ndarray:
-    """The target of a pair. Raises SourceError when it is missing, broken or of another size than the input."""
-    return frame.fit(np.asarray(to_rgb(decode(path))), path)
+    """The target of a pair, in sRGB. Raises SourceError when it is missing, broken or of another size than the input."""
+    stored, own = read_srgb(path)
+    return frame.fit(stored, path, own)
+
+
+def turned_like(target: np.ndarray, image: np.ndarray, frame: Frame) -> np.ndarray:
+    """A target, turned with its input; or turned back, where it is clearly more like the uint8 S×S×3 input so.
+
+    Editors store upright what a camera marked as turned, and keep the size: only the pictures tell.
+    """
+    turned_back = turn(target, frame.orientation)  # 2, 3 and 4 undo themselves
+    return turned_back if _likeness(turned_back, image) > _likeness(target, image) + CLEARLY else target
+
+
+def _likeness(first: np.ndarray, second: np.ndarray) -> float:
+    """The correlation of two pictures' greys."""
+    grey = [picture.mean(axis=2).ravel() - picture.mean() for picture in (first, second)]
+    return float(grey[0] @ grey[1]) / max(float(np.linalg.norm(grey[0]) * np.linalg.norm(grey[1])), 1e-6)
+
+
+def turned_to_change(mask: np.ndarray, image: np.ndarray, target: np.ndarray, frame: Frame) -> np.ndarray:
+    """A mask, turned with its composite; or turned back, where it covers clearly more of the change to the target so."""
+    change = np.abs(image.astype(np.float32) - target).mean(axis=2)
+    turned_back = turn(mask, frame.orientation)
+    share, other = (float((change * alpha).sum() / max(change.sum() * 255.0, 1e-6)) for alpha in (mask, turned_back))
+    return turned_back if other > share + CLEARLY else mask
 
 
 def draw_objects(annotation: Annotation, frame: Frame) -> np.ndarray:
@@ -54,7 +84,7 @@ def draw_objects(annotation: Annotation, frame: Frame) -> np.ndarray:
     Raises SourceError when the map's file cannot be used, or the shapes are for a picture of another size.
     """
     numbers = np.array(annotation.numbers, np.uint8)
-    labels = None if annotation.map is None else _stored_labels(annotation.map, len(numbers) - 1)
+    labels = None if annotation.map is None else _stored_labels(decode(annotation.map), annotation.map, len(numbers) - 1)
     size = annotation.size or (frame.size if labels is None else labels.shape)
     frame.check(size, annotation.file if annotation.size else annotation.map)
     if labels is not None:

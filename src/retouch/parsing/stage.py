@@ -25,6 +25,7 @@ PROCESSES = 2
 AHEAD = 32  # photographs decoded in advance
 FILE = "scenes.arrow"
 NAMED = 5  # photographs in one error
+NAMED_UNREADABLE = 1000  # files in the error that names those to replace
 Row = dict[str, Any]
 
 
@@ -37,6 +38,8 @@ class ParseSummary:
     """Left out: id → the scene that it repeats."""
     lookalikes: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Training scenes that resemble test scenes, by their source and that of the test scenes."""
+    unreadable: list[str] = field(default_factory=list)
+    """Left out: what is wrong with the files of each photograph that cannot be used."""
 
 
 def parse(settings: Settings, data: Path = Path("data"), out: Path = Path("scenes")) -> ParseSummary:
@@ -44,8 +47,9 @@ def parse(settings: Settings, data: Path = Path("data"), out: Path = Path("scene
 
     Labels are the source's; where it has none, those of parse.parser. People's mattes are the source's, or else of
     parse.matting. A picture that repeats an earlier one of its source and split is left out. A training scene lists the test
-    scenes of all sources that it resembles (validate.near_duplicate_bits): which of them matter depends on the model. Raises
-    SourceError that names all photographs and maps that cannot be used.
+    scenes of all sources that it resembles (validate.near_duplicate_bits): which of them matter depends on the model.
+    Photographs whose files cannot be used are left out, up to parse.max_unreadable. Raises SourceError that names all of them
+    when there are more.
     """
     photos = _list_photos(settings, data)
     finish = _networks(settings.parse, photos)
@@ -53,7 +57,7 @@ def parse(settings: Settings, data: Path = Path("data"), out: Path = Path("scene
     summary = ParseSummary()
 
     def rows() -> Iterator[Row]:
-        problems = []
+        problems, bound = summary.unreadable, settings.parse.max_unreadable
         with ProcessPoolExecutor(PROCESSES) as pool:
             decoded = _decode_ahead(pool, partial(_decode, settings=settings.parse), photos)
             for row in track(decoded, "scenes", total=len(photos)):
@@ -61,13 +65,14 @@ def parse(settings: Settings, data: Path = Path("data"), out: Path = Path("scene
                     problems.append(row)
                 elif earlier := repeats.earlier(row):
                     summary.repeats[row["id"]] = earlier
-                elif not problems:
+                elif len(problems) <= bound:
                     finish(row)
                     row["resembles"] = _resembles(row, tests)
                     summary.lookalikes.update((row["source"], other) for other in {_source(name) for name in row["resembles"]})
                     summary.counts[row["source"], row["split"], row["labelled_by"] or "nobody"] += 1
                     yield row
-        raise_problems(problems)
+        if len(problems) > bound:
+            raise_problems(problems, NAMED_UNREADABLE)
 
     with atomic_folder(out) as folder:
         Scenes.write(folder / FILE, rows())

@@ -70,6 +70,7 @@ class ParseSettings(Section):
     size: Annotated[int, Field(ge=32)]  # px, square: pictures are stretched to it, as the papers do
     parser: ParserSettings | None
     matting: MattingSettings | None  # cuts people out where their source has no masks
+    max_unreadable: Annotated[int, Field(ge=0)]  # photographs that may be left out because their files cannot be used
 
 
 class ValidateSettings(Section):

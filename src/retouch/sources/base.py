@@ -77,8 +77,8 @@ class Source(ABC):
         """List the photographs of the snapshot `root`, by id. Raises SourceError that names the missing files of the layout."""
 
 
-def raise_problems(problems: Sequence[str]) -> None:
-    """Raise one SourceError that names all problems; do nothing if there are none."""
+def raise_problems(problems: Sequence[str], named: int = NAMED_PROBLEMS) -> None:
+    """Raise one SourceError that names all problems, or as many as `named` and their number; do nothing if there are none."""
     if problems:
-        more = len(problems) - NAMED_PROBLEMS
-        raise SourceError("; ".join(problems[:NAMED_PROBLEMS]) + (f"; and {more} more" if more > 0 else ""))
+        more = len(problems) - named
+        raise SourceError("; ".join(problems[:named]) + (f"; and {more} more" if more > 0 else ""))

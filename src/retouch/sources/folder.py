@@ -9,7 +9,7 @@ from retouch.sources.base import Photo, Source
 from retouch.sources.splits import by_name
 from retouch.storage.listing import is_hidden
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".heic", ".heif", ".avif"}
 TEST_SHARE = 0.1
 
 
@@ -17,7 +17,7 @@ class Folder(Source):
     """Photographs at any depth; a tenth of them, by the hash of their path, is for testing."""
 
     name: ClassVar[str] = "folder"
-    layout: ClassVar[str] = "photographs (jpg, png, webp, tif, bmp) at any depth"
+    layout: ClassVar[str] = "photographs (jpg, png, webp, tif, bmp, heic, avif) at any depth"
     licence: ClassVar[str] = "yours"
     size: ClassVar[str] = "any"
     folders: ClassVar[tuple[str, ...]] = ("",)
