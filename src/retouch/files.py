@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from retouch.errors import RetouchError
+
 LONGEST_NAME = 255  # bytes, of a name on common file systems
 
 
@@ -51,7 +53,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         if is_root:
             _replace_contents(path, partial)
         else:
-            _delete(path)
+            delete(path)
             partial.replace(path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -61,16 +63,27 @@ def _replace_contents(folder: Path, partial: Path) -> None:
     """Replace everything in `folder` by the contents of its subfolder `partial`."""
     for child in folder.iterdir():
         if child != partial and child.name != "lost+found":
-            _delete(child)
+            delete(child)
     for child in partial.iterdir():
         child.replace(folder / child.name)
 
 
-def _delete(path: Path) -> None:
+def delete(path: Path) -> None:
+    """Remove a file or folder, or a link but not what it leads to; nothing is no error."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def check_trackable(*folders: Path) -> None:
+    """Raise RetouchError where a folder whose contents DVC is to track is a link: it refuses, but only after the work."""
+    for folder in folders:
+        if folder.is_symlink():
+            raise RetouchError(
+                f"{folder} is a link, which DVC cannot track: make it a folder; to keep its files on another disk, run "
+                "`dvc cache dir PATH` with a folder there, and `dvc config cache.type symlink`"
+            )
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retouch.files import atomic_file, atomic_folder, digest, sha256_file, write_json
+from retouch.errors import RetouchError
+from retouch.files import atomic_file, atomic_folder, check_trackable, delete, digest, sha256_file, write_json
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):
@@ -133,3 +134,33 @@ def test_a_name_as_long_as_the_file_system_takes_is_written(tmp_path, name):
     with atomic_folder(tmp_path / name) as partial:
         (partial / "a").touch()
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_link_is_deleted_and_not_what_it_leads_to(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "disk/photo.jpg").write_text("1")
+    (tmp_path / "link").symlink_to(tmp_path / "disk")
+    delete(tmp_path / "link")
+    delete(tmp_path / "link")
+    assert (tmp_path / "disk/photo.jpg").read_text() == "1"
+    delete(tmp_path / "disk")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_that_dvc_would_refuse_is_one_sentence_before_the_work(tmp_path):
+    (tmp_path / "disk").mkdir()
+    check_trackable(tmp_path / "disk", tmp_path / "missing")
+    (tmp_path / "artifacts").symlink_to(tmp_path / "disk")
+    with pytest.raises(RetouchError, match=r"artifacts is a link, which DVC cannot track: make it a folder; .*dvc cache dir"):
+        check_trackable(tmp_path / "disk", tmp_path / "artifacts")
+
+
+def test_locks_need_no_fcntl(tmp_path):
+    """As on Windows."""
+    code = (
+        "import sys; sys.modules['fcntl'] = None\n"
+        "import retouch.cli.app\nfrom retouch.tracking.client import lock\nwith lock():\n    print('locked')\n"
+    )
+    environment = os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path}/mlflow.db"}
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=environment)
+    assert done.stdout == "locked\n"

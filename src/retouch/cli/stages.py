@@ -1,5 +1,6 @@
 """One command for each stage of dvc.yaml."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -103,6 +104,9 @@ def _load() -> "Settings":
 
 def _load_for(model: str) -> "Settings":
     """The settings, once they have this model: an unknown name is answered before torch is loaded."""
+    from retouch.files import check_trackable
+
     settings = _load()
     settings.model(model)
+    check_trackable(Path("artifacts"), Path("reports"))
     return settings

@@ -1,6 +1,5 @@
 """`retouch download`: raw photographs → data/, and their snapshot → data.dvc."""
 
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 import yaml
 
 from retouch.errors import SourceError
+from retouch.files import check_trackable, delete
 from retouch.settings import Settings
 from retouch.settings.sections import PlaceSettings
 from retouch.sources import places
@@ -29,22 +29,18 @@ def download(settings: Settings, root: Path = Path("data")) -> Snapshot:
     The folders are `root`/NAME, and `root`/NAME@PLACE of a second place and others.
 
     Incremental: a killed download continues, and with nothing new upstream the snapshot stays the same.
-    Raises SourceError when a source cannot be read, this is not a DVC repository, or `root` is a link.
+    Raises SourceError when a source cannot be read or this is not a DVC repository, and RetouchError when `root` is a link.
     """
     if not Path(".dvc").is_dir():
         raise SourceError(f"{Path.cwd()} is not a DVC repository: run retouch in the project's folder")
-    if root.is_symlink():
-        raise SourceError(
-            f"{root} is a link, which DVC cannot track: make it a folder; to keep its files on another disk, run "
-            "`dvc cache dir PATH` with a folder there, and `dvc config cache.type symlink`"
-        )
+    check_trackable(root)
     root.mkdir(exist_ok=True)
     folders: dict[str, PlaceSettings | None] = {}
     for name in settings.data.sources:
         folders |= places.fetch(name, settings.data, settings.seed, root)
     for path in root.iterdir():
         if path.name not in folders and path.name != places.FILE:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            delete(path)
     places.write_places(root, folders)
     counts = {name: sum(1 for _ in places.photos(name, root)) for name in settings.data.sources}
     pointer = root.with_suffix(".dvc")
