@@ -4,7 +4,7 @@ import errno
 
 import typer
 
-from retouch.cli import data, edit, environment, harmonize, output, registry, score, stages
+from retouch.cli import data, edit, environment, harmonize, masks, output, registry, score, stages
 from retouch.cli.batch import FULL
 from retouch.errors import RetouchError
 
@@ -17,7 +17,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for room in (data, stages, registry, score, harmonize, edit):
+for room in (data, stages, registry, score, harmonize, edit, masks):
     app.add_typer(room.commands)
 
 

@@ -10,7 +10,7 @@ from retouch.settings import ParserSettings
 
 
 class OnnxNetwork:
-    """1×3×H×W float32 → the network's first output. `key` names the setting that holds its `path`.
+    """1×3×H×W float32 → the network's first output. `key` names the setting that holds its `path`, or the option, `--…`.
 
     Raises WeightsError when the file is missing or is not such a network.
     """
@@ -18,8 +18,10 @@ class OnnxNetwork:
     def __init__(self, path: Path, key: str, what: str) -> None:
         import onnxruntime
 
+        is_option = key.startswith("--")
+        place = f"{key} {path}" if is_option else f"{key}.path {path}"
         if not path.is_file():
-            raise WeightsError(f"{key}.path {path} is missing: name an ONNX {what}, or set {key} to null")
+            raise WeightsError(f"{place} is missing: name an ONNX {what}{'' if is_option else f', or set {key} to null'}")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 2
         options.log_severity_level = 3
@@ -27,10 +29,13 @@ class OnnxNetwork:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:
             # onnxruntime raises classes of its own that share no useful base
-            raise WeightsError(f"{key}.path {path} is not an ONNX network: {str(error).splitlines()[0]}") from None
+            raise WeightsError(f"{place} is not an ONNX network: {str(error).splitlines()[0]}") from None
         self._input = self._session.get_inputs()[0].name
         self._output = self._session.get_outputs()[0].name
-        self._refusal = f"{key}.path {path} does not take 1×3×S×S pictures of {key}.size"
+        sides = self._session.get_inputs()[0].shape[2:]
+        self.side = sides[0] if len(sides) == 2 and isinstance(sides[0], int) and sides[0] == sides[1] else None
+        """The px of the squares that it takes; None where it takes several sizes."""
+        self._refusal = f"{place} does not take 1×3×S×S pictures" + ("" if is_option else f" of {key}.size")
         self.name = f"{path.name} {sha256_file(path)[:12]}"
 
     def __call__(self, pixels: np.ndarray) -> np.ndarray:

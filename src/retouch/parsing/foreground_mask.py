@@ -1,0 +1,97 @@
+"""A photo's foreground as a mask of its own size: found by a matting network, looked at twice, edges by the photo.
+
+No PyTorch here: `retouch mask` starts in a second.
+"""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+Matting = Callable[[np.ndarray], np.ndarray]
+"""uint8 S×S×3 → uint8 S×S alpha, 255 = foreground."""
+
+INSIDE = 0.2  # alpha that counts as foreground for the second look
+MARGIN = 0.35  # of the foreground's longer side, around it in the second look
+SMALLEST = 16  # px of the second look's sides in the photo
+LEVELS = 0.2, 0.8
+"""Alpha up to the first is 0, from the second on 1: networks are never quite sure, and outside must stay as it is."""
+RADIUS, REGULARIZER = 2, 1e-3  # of the guided filter: px of the network's size, and its ε
+ROWS = 256  # of the photo at a time
+
+
+def foreground_mask(image: np.ndarray, matting: Matting, size: int) -> np.ndarray:
+    """The foreground of a uint8 H×W×3 photo: uint8 H×W, 255 = inside. `matting` takes pictures of `size`² px.
+
+    The network sees the photo, and then what is around the foreground larger: its edges get finer.
+    """
+    first = refine(matting(shrink(image, size)), image)
+    window = _window(first > INSIDE)
+    alpha = first
+    if window is not None:
+        part = np.ascontiguousarray(image[window])
+        alpha = np.zeros_like(first)
+        alpha[window] = refine(matting(shrink(part, size)), part)
+    low, high = LEVELS
+    return np.rint(np.clip((alpha - low) * (255 / (high - low)), 0, 255)).astype(np.uint8)
+
+
+def shrink(image: np.ndarray, size: int) -> np.ndarray:
+    """A uint8 picture stretched to `size`², antialiased."""
+    smaller = image.shape[0] >= size and image.shape[1] >= size
+    return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
+
+
+def refine(alpha: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """Alpha, uint8 S×S, at the size of a uint8 H×W×3 picture, with the picture's edges: float32 H×W in [0, 1].
+
+    Around each small pixel alpha is fitted as an affine function of colour, which is applied to the full-size colours (He &
+    Sun, fast guided filter).
+    """
+    guide = shrink(image, len(alpha)).astype(np.float32) / 255
+    slopes, offset = _fit(alpha.astype(np.float32) / 255, guide)
+    height, width = image.shape[:2]
+    maps = np.dstack([slopes, offset])
+    result = np.empty((height, width), np.float32)
+    scale = len(alpha) / height
+    wide = cv2.resize(maps, (width, len(alpha)), interpolation=cv2.INTER_LINEAR)
+    for top in range(0, height, ROWS):
+        bottom = min(top + ROWS, height)
+        rows = ((np.arange(top, bottom, dtype=np.float32) + 0.5) * scale - 0.5).clip(0, len(alpha) - 1)
+        above = np.floor(rows).astype(int)
+        below, share = np.minimum(above + 1, len(alpha) - 1), (rows - above)[:, None, None]
+        local = wide[above] * (1 - share) + wide[below] * share
+        colour = image[top:bottom].astype(np.float32) / 255
+        result[top:bottom] = (local[..., :3] * colour).sum(2) + local[..., 3]
+    return np.clip(result, 0, 1, out=result)
+
+
+def _fit(values: np.ndarray, guide: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The averaged slopes, h×w×3, and offsets, h×w, of values as a function of the guide, both float32."""
+    mean, value_mean = _box_mean(guide), _box_mean(values)
+    products = _box_mean((guide[..., :, None] * guide[..., None, :]).reshape(*values.shape, 9)).reshape(*values.shape, 3, 3)
+    covariance = products - mean[..., :, None] * mean[..., None, :] + REGULARIZER * np.eye(3, dtype=np.float32)
+    with_values = _box_mean(guide * values[..., None]) - mean * value_mean[..., None]
+    slopes = np.linalg.solve(covariance, with_values[..., None])[..., 0].astype(np.float32)
+    offset = value_mean - (slopes * mean).sum(2)
+    return _box_mean(slopes), _box_mean(offset)
+
+
+def _box_mean(values: np.ndarray) -> np.ndarray:
+    side = 2 * RADIUS + 1
+    return cv2.blur(values, (side, side), borderType=cv2.BORDER_REPLICATE)
+
+
+def _window(inside: np.ndarray) -> tuple[slice, slice] | None:
+    """Where to look again: around the foreground, with a margin; None where that would be nothing or everything."""
+    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    if not rows.size:
+        return None
+    margin = round(MARGIN * max(np.ptp(rows), np.ptp(columns)) + SMALLEST)
+    window = tuple(
+        slice(max(0, int(at[0]) - margin), min(full, int(at[-1]) + 1 + margin))
+        for at, full in zip((rows, columns), inside.shape, strict=True)
+    )
+    return (
+        None if all(one == slice(0, full) for one, full in zip(window, inside.shape, strict=True)) else (window[0], window[1])
+    )
