@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from retouch.errors import SettingsError, SourceError, WeightsError
+from retouch.errors import RetouchError, SettingsError, SourceError, WeightsError
 from retouch.parsing.stage import parse
 from retouch.settings import DataSettings, ParserSettings, Settings
 from retouch.settings.presets import use
@@ -216,7 +216,7 @@ def test_data_that_is_a_link_is_refused_before_anything_is_fetched(upstream, tmp
     (tmp_path / "disk").mkdir()
     monkeypatch.chdir(tmp_path / "project")
     Path("data").symlink_to(tmp_path / "disk")
-    with pytest.raises(SourceError, match=r"data is a link, which DVC cannot track: .*dvc cache dir"):
+    with pytest.raises(RetouchError, match=r"data is a link, which DVC cannot track: .*dvc cache dir"):
         download(chosen)
     assert not any((tmp_path / "disk").iterdir())
 
