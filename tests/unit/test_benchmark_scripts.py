@@ -55,6 +55,7 @@ def check_shell(result: dict) -> None:
     seconds = result["seconds"]
     assert min(seconds[side] for side in ("import_torch", "help", "first_by_file", "first_by_registry", "round_trip")) > 0
     assert set(result["ratio"]) == {side for side in seconds if side.startswith("first_")}
+    assert min(result["processor_seconds"][side] for side in ("import_torch", "help", "first_by_file")) > 0
 
 
 def check_threads(result: dict) -> None:
