@@ -17,7 +17,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for room in (data, stages, registry, score, harmonize, edit, masks):
+for room in (harmonize, edit, masks, registry, score, data, stages):
     app.add_typer(room.commands)
 
 
