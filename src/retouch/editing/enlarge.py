@@ -13,7 +13,7 @@ from retouch.pictures.color_space import SRGB, ColorSpace
 
 RADIUS, REGULARIZER = 2, 1e-4
 """Window of the guided filter, in px of the small map, and its ε; chosen by PSNR (docs/retoucher.md)."""
-ROWS_AHEAD = 5  # of the small map, whose columns are enlarged together
+ROWS_AHEAD = 6  # of the small map, whose columns are enlarged together
 
 Blend = tuple[slice, int, np.ndarray]
 
@@ -30,8 +30,10 @@ class Enlarger:
         slopes = _by_plane(_slopes(values, _channels(small_guide)))
         explained = sum((slope * guide for slope, guide in zip(slopes, small_guide, strict=True)), np.float32(0))
         # a row more, for those below the last one's middle
-        self.maps = [np.concatenate([plane, plane[-1:]]) for plane in (values - explained, *slopes)]
-        self.width = size[1]
+        self.base, *slopes = (np.concatenate([plane, plane[-1:]]) for plane in (values - explained, *slopes))
+        self.slopes = dict(enumerate(slopes))
+        """By plane of the guide."""
+        self.height, self.width = len(values) + 1, size[1]
         position = ((np.arange(size[0]) + 0.5) * (len(values) / size[0]) - 0.5).clip(0, len(values) - 1)
         self.above = np.floor(position).astype(int)
         share = (position - self.above).astype(np.float32)
@@ -42,13 +44,19 @@ class Enlarger:
         shape = guide[0].shape
         blends = list(self._blends(top, bottom))
         first, wide = self._wide(blends[0][1], blends[-1][1] + 2, buffers)
-        total = buffers(name, shape)
+        total, slope = buffers(name, shape), buffers("slope", shape)
         _interpolate(wide[0], first, blends, total)
-        slope = buffers("slope", shape)
-        for rows, plane in zip(wide[1:], guide, strict=True):
+        for rows, plane in zip(wide[1:], self.slopes, strict=True):
             _interpolate(rows, first, blends, slope)
-            cv2.accumulateProduct(slope, plane, total)
+            cv2.accumulateProduct(slope, guide[plane], total)
         return total
+
+    def absorb(self, other: "Enlarger") -> None:
+        """Take the slopes of other values on the guide's first plane, for the sum of the others and that plane times these.
+
+        The plane itself is added too: what is summed is the plane changed.
+        """
+        self.base = self.base + other.slopes.pop(0) + np.float32(1)
 
     def _blends(self, top: int, bottom: int) -> Iterator[Blend]:
         """Rows between the same two small ones: which of the strip, the upper small row, and the weights of the two."""
@@ -65,12 +73,19 @@ class Enlarger:
         """Rows `begin` to `end` of the maps and some more, with all their columns; and the first one's number."""
         first, last, wide = buffers.kept.get(id(self), (0, 0, []))
         if not first <= begin < end <= last:
-            first, last = begin, min(max(end, begin + ROWS_AHEAD), len(self.maps[0]))
-            size = (self.width, last - first)
-            wide = [cv2.resize(plane[first:last], size, interpolation=cv2.INTER_LINEAR) for plane in self.maps]
-            wide = [plane.reshape(len(plane), -1) for plane in wide]
-            buffers.kept[id(self)] = first, last, wide
+            until = min(max(end, begin + ROWS_AHEAD), self.height)
+            is_next = first <= begin < last
+            new = slice(last if is_next else begin, until)
+            added = [self._enlarge_columns(plane[new]) for plane in (self.base, *self.slopes.values())]
+            if is_next:
+                added = [np.concatenate([old[begin - first :], rows]) for old, rows in zip(wide, added, strict=True)]
+            first, wide = begin, added
+            buffers.kept[id(self)] = first, until, wide
         return first, wide
+
+    def _enlarge_columns(self, rows: np.ndarray) -> np.ndarray:
+        """Rows of a map, with all columns, h×(W·3)."""
+        return cv2.resize(rows, (self.width, len(rows)), interpolation=cv2.INTER_LINEAR).reshape(len(rows), -1)
 
 
 def _interpolate(wide: np.ndarray, first: int, blends: Sequence[Blend], result: np.ndarray) -> None:

@@ -11,7 +11,7 @@ import torch
 from retouch.color import LAB_TO_F
 from retouch.editing.enlarge import at_working_size, enlargers
 from retouch.editing.guide import curve_xyz, guide_planes, scale_curved
-from retouch.editing.pixels import Strip, render_strips
+from retouch.editing.pixels import Strip, is_shallow, render_strips
 from retouch.editing.strips import Buffers
 from retouch.images import resize
 from retouch.models.layers.retoucher import SPACES, Retoucher
@@ -53,6 +53,7 @@ def render(
     if not brushes:
         return image.copy()
     has_tables = retoucher.space_name == "lab" and {*retoucher.operators} <= TABLE_OPERATORS
+    is_joint = has_tables and len(brushes) == 1 and is_shallow(image, space) and brushes[0].join(retoucher.operators)
 
     def work(top: int, bottom: int, strip: Strip, buffers: Buffers) -> None:
         guide = guide_planes(strip.guide(), None, buffers)
@@ -62,7 +63,7 @@ def render(
                 cv2.add(values, others, values)
         if has_tables:
             values = guide[0] if strip.is_inside else scale_curved(strip.curved(), buffers)
-            _retouch_in_lab(values, dict(zip(retoucher.operators, total, strict=True)), strip)
+            _retouch_in_lab(values, dict(zip(retoucher.operators, total, strict=True)), strip, is_joint)
         else:
             _retouch_in_torch(retoucher, strip, total)
 
@@ -85,6 +86,14 @@ class _Brush:
             for factors, region in part.regional
         ]
 
+    def join(self, operators: Sequence[str]) -> bool:
+        """Let `mul` hold what else is a multiple of the picture, where the guide is the picture; whether it does."""
+        if {*operators} != {"add", "mul"} or self.factors:
+            return False
+        by_name = dict(zip(operators, self.enlargers, strict=True))
+        by_name["mul"].absorb(by_name["add"])
+        return True
+
     def rows(self, top: int, bottom: int, guide: Sequence[np.ndarray], name: str, buffers: Buffers) -> list[np.ndarray]:
         """By operator, rows×W×3: how far its masks are from changing nothing."""
         deviations = [one.rows(top, bottom, guide, f"{name} {i}", buffers) for i, one in enumerate(self.enlargers)]
@@ -95,8 +104,11 @@ class _Brush:
         return deviations
 
 
-def _retouch_in_lab(values: np.ndarray, deviation: dict[str, np.ndarray], strip: Strip) -> None:
-    """Equation 2 on Lab in [−1, 1], by what the operators' masks deviate from 1 (mul) and 0 (add), which are overwritten."""
+def _retouch_in_lab(values: np.ndarray, deviation: dict[str, np.ndarray], strip: Strip, is_joint: bool) -> None:
+    """Equation 2 on Lab in [−1, 1], by what the operators' masks deviate from 1 (mul) and 0 (add), which are overwritten.
+
+    Where they are joint, `mul` is no deviation but what the values are multiplied by.
+    """
     if "mul" not in deviation:
         change = deviation["add"]
     elif "add" not in deviation:
@@ -104,7 +116,7 @@ def _retouch_in_lab(values: np.ndarray, deviation: dict[str, np.ndarray], strip:
     else:
         change = cv2.accumulateProduct(values, deviation["mul"], deviation["add"])
     is_changed = strip.where_changed(change)
-    after = cv2.add(values, change, change)
+    after = change if is_joint else cv2.add(values, change, change)
     np.clip(after, -1, 1, out=after)
     if not strip.is_inside:  # colours beyond Lab's ends stay as far beyond
         after += values - np.clip(values, -1, 1)
