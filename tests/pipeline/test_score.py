@@ -107,7 +107,7 @@ def test_without_a_registry_the_methods_are_measured_alone(folder, tmp_path, mon
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(cli.app, ["score", str(folder), "--limit", "2"], catch_exceptions=False)
     assert result.exit_code == 0
-    assert "methods without training only" in result.stderr
+    assert "only the methods without training" in result.stderr
     lines = result.stdout.splitlines()
     assert [line.split()[0] for line in lines[1 : 1 + len(METHODS)]] == list(METHODS)
     assert any("day (1)" in line and "night (1)" in line for line in lines)

@@ -141,8 +141,10 @@ def test_what_is_no_folder_of_triples_is_refused_in_one_sentence(tmp_path):
         find_triples(tmp_path)
     picture(tmp_path / "input/a.png")
     picture(tmp_path / "target/a.png")
-    with pytest.raises(SourceError, match="has no mask folder"):
+    with pytest.raises(SourceError, match=r"no triples in .* \(.* has no mask folder\): give folders"):
         find_triples(tmp_path)
+    with pytest.raises(SourceError, match=r"no triples in .*input: name .*, the folder around it"):
+        find_triples(tmp_path / "input")
 
 
 def test_a_resized_target_and_mask_are_stretched_and_told(tmp_path):

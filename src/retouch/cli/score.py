@@ -85,7 +85,7 @@ def _load(names: list[str] | None) -> "dict[str, Harmonize]":
     except TrackingError as error:
         if names:
             raise
-        output.note(f"methods without training only: {error}")
+        output.note(f"only the methods without training are measured: {error}")
         return {}
 
 

@@ -26,6 +26,7 @@ ROLE_OF = {word: role for role, words in WORDS.items() for word in words}
 FALLBACK = {"image": "composite", "images": "composite", "photos": "composite"}
 """Names of a composites' folder where no other is there."""
 MAX_DEPTH = 4
+LEFT_OUT = ": left out"
 LAYOUT = "folders composite_images, masks and real_images (or composite, mask and target) with files of the same names"
 
 
@@ -71,12 +72,14 @@ def find_triples(folder: Path) -> Triples:
             triples += _of_folders(folder, place, roles, notes)
         elif len(roles) == 2:
             (missing,) = WORDS.keys() - roles.keys()
-            notes.append(f"{place} has no {missing} folder: left out")
+            notes.append(f"{place} has no {missing} folder{LEFT_OUT}")
         else:
             triples += _of_files(folder, place, files)
     if not triples:
-        reason = f"; {notes[0]}" if notes else ""
-        raise SourceError(f"no triples in {folder}{reason}: give {LAYOUT}")
+        reason = f" ({notes[0].removesuffix(LEFT_OUT)})" if notes else ""
+        is_role = ROLE_OF.get(_word(folder.resolve().name))
+        remedy = f"name {folder.resolve().parent}, the folder around it" if is_role else f"give {LAYOUT}"
+        raise SourceError(f"no triples in {folder}{reason}: {remedy}")
     return Triples(tuple(sorted(triples, key=lambda triple: natural_order(Path(triple.name)))), tuple(notes))
 
 
@@ -189,4 +192,4 @@ def _triple(folder: Path, subset: Path, name: str, composite: Path, mask: Path, 
 
 def _note(notes: list[str], place: Path, paths: Sequence[Path], words: str) -> None:
     if paths:
-        notes.append(f"{place}: {len(paths)} composites {words}, such as {paths[0].name}: left out")
+        notes.append(f"{place}: {len(paths)} composites {words}, such as {paths[0].name}{LEFT_OUT}")
