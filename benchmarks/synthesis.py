@@ -1,4 +1,5 @@
-"""Pictures a second of HScene's perturbation at 256 px: `synthesis.compose` against pilgram one picture at a time.
+"""Pictures a second of HScene's perturbation at 256 px: `synthesis.compose` against pilgram one picture at a time. And pictures
+a second of `synthesis.develop`, with nothing to compare with.
 
     python benchmarks/synthesis.py --json
 
@@ -21,7 +22,7 @@ import numpy as np
 from harness.options import machine, parser
 
 from retouch import settings
-from retouch.settings import PerturbSettings
+from retouch.settings import DevelopSettings, PerturbSettings
 
 SEED = 7
 NOISE = ("gaussian", "laplace", "poisson")
@@ -60,7 +61,8 @@ def main() -> None:
         print(json.dumps(result | machine(1), indent=2))
         return
     for name, figures in rates.items():
-        print("{}: ours {ours:.0f} img/s, pilgram {pilgram:.1f} img/s, ratio {ratio:.1f}".format(name, **figures))
+        text = "{}: ours {ours:.0f} img/s, pilgram {pilgram:.1f} img/s, ratio {ratio:.1f}; develop {develop:.0f} img/s"
+        print(text.format(name, **figures))
     print(f"agreement in 255ths: {result['agreement']}")
 
 
@@ -70,7 +72,7 @@ def measure(scenes: tuple[np.ndarray, np.ndarray], cores: int, plan: Plan) -> di
     with ProcessPoolExecutor(cores, context, start, (*scenes, context.Barrier(cores))) as pool:
         workers = [task.result() for task in [pool.submit(take_turns, plan) for _ in range(cores)]]
     rates = {}
-    for side in ("ours", "pilgram"):
+    for side in ("ours", "pilgram", "develop"):
         seconds = np.max([worker[side] for worker in workers], axis=0).min(axis=0).sum()  # the slower process, its best round
         rates[side] = round(cores * plan.pictures * plan.epochs / float(seconds), 1)
     return {**rates, "ratio": round(rates["ours"] / rates["pilgram"], 2)}
@@ -110,11 +112,17 @@ class Sides:
 
         torch.set_num_threads(1)
         cv2.setNumThreads(1)
-        self.rules: PerturbSettings = settings.load(Path("params/sample.yaml")).synthesize.perturb
+        rules = settings.load(Path("params/sample.yaml")).synthesize
+        self.rules: PerturbSettings = rules.perturb
+        self.develop_rules = DevelopSettings.model_validate(rules.benchmarks["develop"])
         self.planes = torch.from_numpy(images.transpose(0, 3, 1, 2).copy())
         self.photographs = [Image.fromarray(image) for image in images]
         self.labels = labels
         self.names = [f"scene-{index}" for index in range(len(images))]
+        objects = [sorted(set(values.flat) - {0}) for values in labels]
+        self.classes = [int(numbers[index % len(numbers)]) for index, numbers in enumerate(objects)]
+        masks = [(values == number).astype(np.uint8) * 255 for values, number in zip(labels, self.classes, strict=True)]
+        self.masks = torch.from_numpy(np.stack(masks))[:, None]
 
     def ours(self, epoch: int) -> Iterator[Any]:
         """One batch of composites."""
@@ -123,6 +131,19 @@ class Sides:
         from retouch.synthesis.compose import compose
 
         yield compose(self.planes, torch.from_numpy(self.labels), self.names, epoch, SEED, self.rules)
+
+    def develop(self, epoch: int) -> Iterator[Any]:
+        """One batch of photographs with a class each developed anew, by recipes as the default draws them."""
+        from retouch.synthesis.develop import develop
+        from retouch.synthesis.develop_recipe import DevelopedRegion, DevelopRecipe, draw_adjustments
+        from retouch.synthesis.recipe import generator, sample_seed
+
+        rules, recipes = self.develop_rules, []
+        for name, number in zip(self.names, self.classes, strict=True):
+            seed = sample_seed(SEED, name, epoch)
+            edits = draw_adjustments(generator(seed), rules.adjustments, rules.strength, rules.max_adjustments)
+            recipes.append(DevelopRecipe(seed, DevelopedRegion("labels", (number,)), edits))
+        yield develop(self.planes, self.masks, recipes)
 
     def pilgram(self, epoch: int) -> Iterator[Any]:
         """Composites of the same recipes, one by one."""
@@ -143,7 +164,7 @@ def start(images: np.ndarray, labels: np.ndarray, barrier: Any) -> None:
 
 def take_turns(plan: Plan) -> dict[str, np.ndarray]:
     """Seconds of each round and epoch, by side; the sides take turns, and all workers begin together."""
-    sides = {"ours": WORKER["sides"].ours, "pilgram": WORKER["sides"].pilgram}
+    sides = {name: getattr(WORKER["sides"], name) for name in ("ours", "pilgram", "develop")}
     seconds = {side: np.zeros((plan.rounds, plan.epochs)) for side in sides}
     for turn in range(-1, plan.rounds):  # the first warms up
         for epoch in range(plan.epochs):

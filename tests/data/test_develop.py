@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from retouch.settings import Settings, load
+from retouch.settings import DevelopSettings, Settings, load
 from retouch.store import Samples, Scenes
 from retouch.synthesis.benchmarks import create_samples
 from retouch.synthesis.benchmarks.develop import ATTEMPTS, DevelopBenchmark
@@ -42,7 +42,7 @@ def scene(number: int, split: str = "test", **changes) -> dict:
 def settings(**changes) -> Settings:
     """The default's, with one benchmark `develop`, changed."""
     whole = load(Path("params/sample.yaml"))
-    own = whole.synthesize.benchmarks["develop"].model_copy(update=changes)
+    own = DevelopSettings.model_validate(whole.synthesize.benchmarks["develop"].model_dump() | changes)
     return whole.model_copy(update={"synthesize": whole.synthesize.model_copy(update={"benchmarks": {"develop": own}})})
 
 
@@ -128,7 +128,6 @@ def test_masks_are_soft_by_the_feather_and_wrong_by_the_mask_error(benchmark):
 def test_adjustments_are_drawn_again_until_the_change_is_visible_but_not_absurd(benchmark):
     rows = [scene(number) for number in range(24)]
     own = benchmark(*rows, strength=(0.02, 2.0), quality={"change": (6.0, 30.0), "clipped": 0.05})
-    own.settings = own.settings.model_validate(own.settings.model_dump())
     again = 0
     for epoch in range(3):
         raw = own.load(own.entries, epoch)
