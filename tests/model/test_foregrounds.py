@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from icc_profiles import gamma, rgb_profile
 from small_networks import small
 
 from retouch.editing.layer_files import load_layers, save_layers
@@ -12,6 +13,7 @@ from retouch.inference.foregrounds import harmonize_foregrounds, visible_parts
 from retouch.inference.harmonize import harmonize, retouch
 from retouch.models.harmonization import Harmonizer, Prediction, TransformPrediction
 from retouch.models.layers.color_transforms import TERMS, Transforms, apply_transforms
+from retouch.pictures.color_space import SRGB, color_space
 
 SIZE = 32
 
@@ -22,7 +24,7 @@ class Light(Harmonizer):
     def forward(self, batch):
         mask = batch["mask"]
         x = torch.linspace(0, 1, mask.shape[-1])
-        centre = (mask * x).sum() / mask.sum()
+        centre = ((mask * x).sum((1, 2, 3)) / mask.sum((1, 2, 3)))[:, None, None, None]
         return Prediction(self.clamp_unless_training(batch["composite"] + 0.3 * centre * mask + 0.02))
 
 
@@ -99,7 +101,7 @@ def test_pixels_of_several_foregrounds_are_combined_where_each_is(photo, masks):
     np.testing.assert_array_equal(result.image[outside], photo[outside])
     for mask in masks:
         alone = harmonize(Light(), photo, mask, SIZE).image
-        np.testing.assert_array_equal(result.image[mask > 0], alone[mask > 0])
+        assert np.abs(result.image[mask > 0].astype(int) - alone[mask > 0]).max() <= 1
 
 
 @pytest.mark.parametrize("model", [Light, Tint])
@@ -142,15 +144,18 @@ def test_empty_masks_are_no_foregrounds(photo, masks):
     np.testing.assert_array_equal(unchanged.image, photo)
 
 
-@pytest.mark.parametrize("form", ["grey", "alpha"])
+@pytest.mark.parametrize("form", ["grey", "alpha", "16 bits", "16 bits in a wide space"])
 @pytest.mark.parametrize("model", [Light, Tint])
 def test_pictures_of_other_forms(form, model, photo, masks, rng):
     alpha = rng.integers(0, 256, photo.shape[:2], dtype=np.uint8)
-    picture = photo[..., 0] if form == "grey" else np.dstack([photo, alpha])
-    result = harmonize_foregrounds(model(), picture, masks, SIZE, confine=soft(masks[0])).image
+    deep = photo.astype(np.uint16) * 257 + rng.integers(0, 200, photo.shape, dtype=np.uint16)
+    picture = {"grey": photo[..., 0], "alpha": np.dstack([photo, alpha])}.get(form, deep)
+    space = color_space(rgb_profile("p3", gamma(2.2)), "RGB") if "wide" in form else SRGB
+    result = harmonize_foregrounds(model(), picture, masks, SIZE, space=space, confine=soft(masks[0])).image
     assert result.shape == picture.shape
     np.testing.assert_array_equal(result[masks[1] > 0], picture[masks[1] > 0])
     assert (result[masks[0] > 0] != picture[masks[0] > 0]).any()
+    assert result.dtype == picture.dtype
     if form == "alpha":
         np.testing.assert_array_equal(result[..., 3], alpha)
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from retouch.cli import app as cli
 from retouch.errors import RetouchError, WeightsError
 from retouch.images import resize
-from retouch.parsing.foreground_mask import foreground_mask, refine
+from retouch.inference.foreground_mask import foreground_mask, refine
 from retouch.pictures.decode import ORIENTATION
 from retouch.pictures.masks import read_mask
 from retouch.weights import networks, origins

@@ -2,17 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
+import torch
 
 from retouch.editing import layers as kinds
+from retouch.editing.edits import EditedLayers
+from retouch.editing.pixels import shrink, shrink_mask
 from retouch.errors import RetouchError
+from retouch.images import to_tensor
+from retouch.inference.full_size import add_change
 from retouch.inference.harmonize import Harmonized, harmonize, retouch
 from retouch.inference.messages import UNUSED_MASK
 from retouch.models.harmonization import Harmonizer
+from retouch.pictures.color_space import SRGB, ColorSpace
 
+BATCH = 8  # foregrounds that are predicted at a time
 STRIP = 1 << 18  # pixels that are blended at a time
 
 
@@ -29,7 +35,7 @@ def harmonize_foregrounds(
     masks: Sequence[np.ndarray],
     size: int,
     labels: np.ndarray | None = None,
-    space: Any = None,
+    space: ColorSpace = SRGB,
     confine: np.ndarray | None = None,
 ) -> HarmonizedForegrounds:
     """Harmonize a picture with any number of masks (uint8 H×W each), every one a foreground of its own.
@@ -42,20 +48,25 @@ def harmonize_foregrounds(
     Without masks, and for a model that needs none, this is `harmonize`; a mask that is not used is told in `warnings`. The
     other arguments, and what is raised, are those of `harmonize`.
     """
-    options: dict[str, Any] = {} if space is None else {"space": space}
     for name, mask in [*(("mask", mask) for mask in masks), *([] if confine is None else [("part to confine to", confine)])]:
         check_mask(mask, image, name)
     warnings: tuple[str, ...] = ()
     if not model.needs_mask or not masks:
-        result = harmonize(model, image, None, size, labels, **options)
+        result = harmonize(model, image, None, size, labels, space=space)
         warnings = (UNUSED_MASK,) if masks and confine is None else ()
     else:
         parts = visible_parts(masks)
         hidden = [k + 1 for k, part in enumerate(parts) if masks[k].any() and not part.any()]
         warnings = tuple(f"mask {number} lies wholly under later ones and is ignored" for number in hidden)
-        result = _harmonize_parts(model, image, [part for part in parts if part.any()], size, labels, options)
+        visible = [part for part in parts if part.any()]
+        if len(visible) > 1:
+            result = _harmonize_parts(model, image, visible, size, labels, space)
+        else:
+            only = visible[0] if visible else masks[0]
+            result = harmonize(model, image, only, size, labels, space=space)
+            result = Harmonized(restore(result.image, image, only), result.layers)
     if confine is not None:
-        result = _confine(result, image, confine, options)
+        result = _confine(result, image, confine, space)
     return HarmonizedForegrounds(result.image, result.layers, warnings)
 
 
@@ -78,35 +89,49 @@ def visible_parts(masks: Sequence[np.ndarray]) -> list[np.ndarray]:
     return parts[::-1]
 
 
+@torch.inference_mode()
 def _harmonize_parts(
     model: Harmonizer,
     image: np.ndarray,
     parts: Sequence[np.ndarray],
     size: int,
     labels: np.ndarray | None,
-    options: dict[str, Any],
+    space: ColorSpace,
 ) -> Harmonized:
-    """The foregrounds' results together."""
-    if not parts:
-        return harmonize(model, image, np.zeros(image.shape[:2], np.uint8), size, labels, **options)
-    if len(parts) == 1:
-        result = harmonize(model, image, parts[0], size, labels, **options)
-        return Harmonized(restore(result.image, image, parts[0]), result.layers)
+    """Several foregrounds of one picture, predicted in batches, and together."""
+    small = shrink(image, size, size, space)
+    layers: list[EditedLayers] = []
+    changes: list[np.ndarray] = []
+    for begin in range(0, len(parts), BATCH):
+        some = parts[begin : begin + BATCH]
+        batch = {
+            "composite": to_tensor([small] * len(some)),
+            "mask": to_tensor([shrink_mask(part, size, size) for part in some]),
+        }
+        if labels is not None:
+            small_labels = cv2.resize(labels, (size, size), interpolation=cv2.INTER_NEAREST)
+            batch["labels"] = torch.from_numpy(np.stack([small_labels] * len(some)))
+        parameter = next(model.parameters(), None)
+        device = torch.device("cpu") if parameter is None else parameter.device
+        prediction = model.eval()({key: value.to(device) for key, value in batch.items()})
+        for index, part in enumerate(some):
+            data = prediction.layers(index)
+            if data is not None:
+                layers.append(kinds.of(data, (image.shape[0], image.shape[1]), part))
+            else:
+                change = (prediction.image[index].float().cpu() - batch["composite"][index]).permute(1, 2, 0).mul(255)
+                changes.append(change.contiguous().numpy())
+    if layers:
+        together = kinds.join(layers)
+        return Harmonized(together.apply(image, small, space), together)
     total = np.add.reduce(parts, axis=0, dtype=np.uint16)
-    layers = []
     combined = image.copy()
-    for part in parts:
-        result = harmonize(model, image, part, size, labels, **options)
-        layers.append(result.layers)
-        if result.layers is None:
-            add_change(combined, image, result.image, part, total)
-    if any(one is None for one in layers):
-        return Harmonized(combined)
-    together = kinds.join([one for one in layers if one is not None])
-    return Harmonized(retouch(together, image, **options), together)
+    for part, change in zip(parts, changes, strict=True):
+        add_share(combined, image, add_change(change, image, part, small, space), part, total)
+    return Harmonized(combined)
 
 
-def add_change(
+def add_share(
     result: np.ndarray, image: np.ndarray, changed: np.ndarray, weight: np.ndarray, total: np.ndarray | int = 255
 ) -> None:
     """Add `weight` / `total` (H×W each, 0 where `total` is 0) of what `changed` differs from `image` by to `result`, in place.
@@ -125,13 +150,13 @@ def add_change(
         result[rows] = np.clip(result[rows] + change, 0, highest).astype(image.dtype)
 
 
-def _confine(result: Harmonized, image: np.ndarray, confine: np.ndarray, options: dict[str, Any]) -> Harmonized:
+def _confine(result: Harmonized, image: np.ndarray, confine: np.ndarray, space: ColorSpace) -> Harmonized:
     if result.layers is None:
         confined = image.copy()
-        add_change(confined, image, result.image, confine)
+        add_share(confined, image, result.image, confine)
         return Harmonized(confined)
     layers = result.layers.limit(confine)
-    confined = retouch(layers, image, **options)
+    confined = retouch(layers, image, space)
     return Harmonized(restore(confined, image, confine), layers)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -10,9 +11,9 @@ from retouch import weights
 from retouch.errors import RetouchError, WeightsError
 from retouch.files import atomic_file
 from retouch.inference.batch import Written, count_pixels
+from retouch.inference.foreground_mask import foreground_mask
 from retouch.inference.jobs import Job
 from retouch.inference.overlap import Steps
-from retouch.parsing.foreground_mask import foreground_mask
 from retouch.parsing.matting import OnnxMatting
 from retouch.pictures.decode import ORIENTATION
 from retouch.pictures.file import Picture, read
@@ -22,7 +23,7 @@ NETWORK = "u2netp"
 FORMATS = {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF"}
 """Of masks, by suffix: without loss, or the outside would not be black."""
 LEAST, MOST = 0.001, 0.99  # of a photo: less or more is no foreground
-OPTIONS = {"PNG": {"compress_level": 6}, "TIFF": {"compression": "tiff_deflate"}}
+OPTIONS: dict[str, dict[str, Any]] = {"PNG": {"compress_level": 6}, "TIFF": {"compression": "tiff_deflate"}}
 
 
 def find_matting(file: Path | None, say: Callable[[str], None]) -> OnnxMatting:
