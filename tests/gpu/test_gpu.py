@@ -10,9 +10,29 @@ from small_networks import ALL, REPRESENTATIVES, batch, small
 from retouch.models.layers.patch_discriminator import PatchDiscriminator
 from retouch.settings.presets import use
 from retouch.synthesis.compose import compose
+from retouch.synthesis.develop import develop
+from retouch.synthesis.develop_recipe import FULL, DevelopedRegion, DevelopRecipe, draw_adjustments
+from retouch.synthesis.recipe import generator as random_numbers
 
 CUDA = pytest.param("cuda", marks=[pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")])
 DEVICES = ["cpu", CUDA]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_regions_are_developed_on_the_device_as_on_the_cpu(device):
+    images = torch.randint(0, 256, (12, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    images = images.repeat_interleave(8, 2).repeat_interleave(8, 3)
+    masks = torch.zeros(12, 1, 64, 64, dtype=torch.uint8)
+    masks[:, :, 10:50, 20:40] = 255
+    region, probabilities = DevelopedRegion("labels", (1,)), dict.fromkeys(FULL, 0.5)
+    draws = [draw_adjustments(random_numbers(seed), probabilities, (0.1, 2.0), 6) for seed in range(12)]
+    recipes = [DevelopRecipe(seed, region, edits) for seed, edits in enumerate(draws)]
+    expected = develop(images, masks, recipes)
+    result = develop(images.to(device), masks.to(device), recipes)
+    assert result.composites.device.type == device
+    torch.testing.assert_close(result.composites.cpu(), expected.composites, atol=1.01 / 255, rtol=0)
+    assert result.change == pytest.approx(expected.change, abs=0.05)
+    assert result.clipped == pytest.approx(expected.clipped, abs=0.01)
 
 
 @pytest.mark.parametrize("device", DEVICES)

@@ -42,8 +42,8 @@ def develop(images: Tensor, masks: Tensor, recipes: Sequence[DevelopRecipe]) -> 
     composites = allocate(images.shape, images)
     plans = [color_plan(recipe) if recipe.edits else None for recipe in recipes]
     if on_cpu(codes):
-        arrays = (tensor.numpy() for tensor in (codes, alpha, composites))
-        figures = [_develop_picture(*picture, plan) for *picture, plan in zip(*arrays, plans, strict=True)]
+        pictures = zip(codes.numpy(), alpha.numpy(), composites.numpy(), plans, strict=True)
+        figures = [_develop_picture(*picture) for picture in pictures]
     else:
         figures = _develop_batch(codes, alpha, composites, plans)
     return Developed(composites, [change for change, _ in figures], [clipped for _, clipped in figures])
@@ -94,7 +94,9 @@ def _develop_batch(
     neutral = ColorPlan(np.tile(_UNIT, (3, 1)), None, None, None, None, 1.0, None)
     active = [plan or neutral for plan in plans]
     device = codes.device
-    values = colors(before, *(None if item is None else torch.as_tensor(item, device=device) for item in _stack(active, alpha)))
+    tables, *rest = _stack(active, alpha)
+    parts: list[Any] = [None if part is None else torch.from_numpy(part).to(device) for part in rest]
+    values: Tensor = colors(before, torch.from_numpy(tables).to(device), *parts)
     after, is_out = _quantize(values)
     for index, plan in enumerate(active):
         if plan.is_spatial:
@@ -108,7 +110,7 @@ def _develop_batch(
     return list(zip(change.tolist(), (lost.sum(1) / count).tolist(), strict=True))
 
 
-def _stack(plans: list[ColorPlan], alpha: Tensor) -> tuple[np.ndarray | None, ...]:
+def _stack(plans: list[ColorPlan], alpha: Tensor) -> tuple[np.ndarray, *tuple[np.ndarray | None, ...]]:
     """The arguments of `colors` after the codes, for a batch; None where no picture needs one."""
     position = None
     tables = [plan.tables for plan in plans]

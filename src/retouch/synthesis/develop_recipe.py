@@ -6,6 +6,7 @@ Every adjustment has a signed strength: 0 changes nothing, 1 is as strong as peo
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -78,7 +79,7 @@ class DevelopRecipe(JsonRecord):
 
 
 def draw_adjustments(
-    rng: np.random.Generator, probabilities: Mapping[str, float], strength: tuple[float, float], most: int
+    rng: np.random.Generator, probabilities: Mapping[Any, float], strength: tuple[float, float], most: int
 ) -> tuple[Adjustment, ...]:
     """Draw 1 to `most` adjustments, each by its probability; strengths are log-uniform in `strength`, signs random.
 

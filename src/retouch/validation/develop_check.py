@@ -92,7 +92,7 @@ def _balance(temperature: float, tint: float) -> np.ndarray:
 def _ramp(direction: float, centre: float, width: float, inside: np.ndarray) -> np.ndarray:
     rows, columns = inside.nonzero()
     down, across = np.indices(inside.shape)
-    half = max(np.ptp(rows), np.ptp(columns), 1) / 2
+    half = max(int(np.ptp(rows)), int(np.ptp(columns)), 1) / 2
     down, across = down - (rows.min() + rows.max()) / 2, across - (columns.min() + columns.max()) / 2
     along = (across * math.cos(math.radians(direction)) + down * math.sin(math.radians(direction))) / half
     share = ((along - centre) / width + 0.5).clip(0, 1)
