@@ -88,7 +88,10 @@ def encode(pixels: np.ndarray, extra: list[tuple[bytes, bytes]]) -> bytes:
     """A file of uint8 or uint16 pixels, H×W×(1 to 4) or H×W, with further chunks before its pixels."""
     import imagecodecs
 
-    data = imagecodecs.png_encode(np.ascontiguousarray(pixels), level=LEVEL)
+    whole = np.ascontiguousarray(pixels)
+    if 1 in whole.shape:
+        whole = whole.copy(order="C")  # NumPy leaves the strides of single rows as they were, which libpng's caller refuses
+    data = imagecodecs.png_encode(whole, level=LEVEL)
     return b"".join([data[:HEADER], *(chunk(name, contents) for name, contents in extra), data[HEADER:]])
 
 
