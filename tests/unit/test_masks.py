@@ -1,6 +1,7 @@
 """Masks as people have them: one rule a kind, their size and how they lie, several foregrounds, hints."""
 
 import re
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -333,6 +334,19 @@ def test_hints(tmp_path, soft):
     assert warnings(sky) == ()
 
 
+def test_a_grey_photo_gets_a_hint_and_a_slope_does_not(tmp_path, photo):
+    size = 192, 256
+    grey = resize(photo[..., 1], *size)
+    noisy = np.clip(grey.astype(int) // 2 + 60 + np.random.default_rng(3).integers(-12, 13, size), 0, 255).astype(np.uint8)
+    slope = np.tile(np.linspace(0, 255, 256).round().astype(np.uint8), (192, 1))
+    found = []
+    for values in (noisy, slope, np.full(size, 128, np.uint8)):
+        mask = read_mask(save(Image.fromarray(values), tmp_path / "m.png"), size)
+        np.testing.assert_array_equal(mask.values, values)
+        found.append(["as in a photograph" in warning for warning in mask.warnings])
+    assert found == [[True], [], []]
+
+
 # Several foregrounds --------------------------------------------------------------------------------------------------
 
 
@@ -366,7 +380,7 @@ def test_a_label_map_is_a_foreground_a_number(kind, tmp_path):
     if kind != "numbers of 16 bits":
         together = read_mask(path, SIZE)
         np.testing.assert_array_equal(together.values > 127, numbers > 0)
-        assert "one foreground" in together.warnings[0]
+        assert "one foreground (--split-mask" in together.warnings[0]
 
 
 def test_too_many_foregrounds_and_none(tmp_path, soft):
@@ -404,3 +418,53 @@ def test_any_mask_is_0_outside_and_255_inside(kind, height, width, factor, softn
     near = (softness + 2) / factor + 2
     assert (values[inside < -near] == 0).all()
     assert (values[inside > near] == 255).all()
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    mode=st.sampled_from(
+        ["1", "L", "P", "LA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "I", "I;16", "F", "PA", "HSV", "La", "RGBa"]
+    ),
+    suffix=st.sampled_from(["png", "tif", "webp", "jpg", "gif", "bmp", "jp2", "avif"]),
+    size=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    colours=st.integers(1, 6),
+    transparency=st.sampled_from([None, 0, 255]),
+    turned=st.integers(1, 8),
+    label_map=st.booleans(),
+    seed=st.integers(0, 1000),
+)
+def test_any_picture_is_a_mask_or_refused_in_one_sentence(
+    mode, suffix, size, colours, transparency, turned, label_map, seed, tmp_path
+):
+    generator = np.random.default_rng(seed)
+    if mode in ("I", "I;16", "F"):
+        array = generator.integers(0, 65536, size).astype({"I": np.int32, "I;16": np.uint16, "F": np.float32}[mode])
+        picture = Image.fromarray(array if seed % 3 else array % colours)
+    else:
+        palette = generator.integers(0, 256, (colours, 4), dtype=np.uint8)
+        picture = Image.fromarray(palette[generator.integers(0, colours, size)])
+        picture = _converted(picture, mode)
+    path = tmp_path / f"any.{suffix}"
+    options = {} if transparency is None or suffix != "png" or mode not in ("L", "P", "1") else {"transparency": transparency}
+    try:
+        picture.save(path, **options)
+    except (OSError, ValueError, KeyError, TypeError, struct.error):
+        return  # the format has no such mode
+    upright_size = size[::-1] if turned > 4 else size
+    try:
+        masks = read_foregrounds([path], upright_size, label_map, turned)
+    except SourceError as error:
+        assert str(path) in str(error)
+        assert "\n" not in str(error)
+        return
+    for mask in masks:
+        assert (mask.values.shape, mask.values.dtype) == (upright_size, np.uint8)
+        assert all("\n" not in warning for warning in mask.warnings)
+
+
+def _converted(picture: Image.Image, mode: str) -> Image.Image:
+    steps = {"La": ("LA", "La"), "RGBa": ("RGBa",), "PA": ("P", "PA"), "LAB": ("RGB",), "YCbCr": ("RGB", "YCbCr"),
+             "HSV": ("RGB", "HSV"), "CMYK": ("RGB", "CMYK"), "P": ("RGB", "P"), "LA": ("LA",)}.get(mode, (mode,))  # fmt: skip
+    for step in steps:
+        picture = picture.convert(step)
+    return picture

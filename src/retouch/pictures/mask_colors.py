@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 BLACK, WHITE = np.zeros(3, np.float32), np.full(3, 255, np.float32)
@@ -25,10 +26,14 @@ class Painting:
     """Whether the ground is black or white; else it is the darker of two colours."""
 
     def strength(self, pixels: np.ndarray) -> np.ndarray:
-        """uint8 …×3 → float32 … in [0, 1]: 0 on the ground, 1 on paint, between on blends."""
+        """uint8 H×W×3 → uint8 H×W: 0 on the ground, 255 on paint, between on blends."""
+        if len(self.colours) == 1:
+            axis = (self.colours[0] - self.ground).astype(np.float64)
+            weights = 255 * axis / (axis @ axis)
+            return cv2.transform(pixels, np.append(weights, -weights @ self.ground)[None])
         position, distance = _blends(pixels.astype(np.float32), self.ground, self.colours)
         best = np.take_along_axis(position, distance.argmin(-1)[..., None], axis=-1)[..., 0]
-        return np.clip(best, 0, 1)
+        return np.rint(255 * np.clip(best, 0, 1)).astype(np.uint8)
 
     def numbers(self, pixels: np.ndarray) -> np.ndarray:
         """uint8 …×3 → uint8 …: 0 for the ground, else 1 + the index of the nearest colour."""

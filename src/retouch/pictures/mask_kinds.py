@@ -19,6 +19,8 @@ LOSSY_NOISE = {"WEBP": 24, "TIFF": 16, "AVIF": 16, "HEIF": 12}
 """By format, codes that compression is off by at quality 75 (50 of AVIF and HEIF), measured; JPEG's follow from its tables."""
 JPEG_NOISE = 1.5  # times the mean of its table; measured on drawn shapes: the error is 1.1 to 1.4 of it
 MAX_NOISE = 64
+SAMPLED = 512  # px a side, of the pixels by which the kind of a transparent mask is told
+EACH = "--split-mask makes each one of its own"
 STRIP = 1 << 20  # pixels of a coloured mask that are converted at a time
 
 
@@ -111,7 +113,7 @@ def _inside_of(numbers: np.ndarray) -> Values:
     inside = np.where(fill_void(numbers) if has_void(numbers) else numbers, np.uint8(255), np.uint8(0))
     if len(present) < 2:
         return inside, ()
-    return inside, (f"it is a label map of {len(present)} numbers: all of them count as one foreground",)
+    return inside, (f"it is a label map of {len(present)} numbers: all count as one foreground ({EACH})",)
 
 
 def _indexed(file: Image.Image, path: Path) -> Values:
@@ -136,9 +138,10 @@ def _transparent(pixels: np.ndarray, keyed: bool, path: Path, noise: int) -> Val
     alpha = np.ascontiguousarray(pixels[..., 3])
     if alpha.min() >= OPAQUE:
         return _coloured(pixels[..., :3], path, noise)
-    visible = pixels[alpha >= 128][:, :3]
+    sample = pixels[:: max(1, len(alpha) // SAMPLED), :: max(1, alpha.shape[1] // SAMPLED)]
+    visible = sample[sample[..., 3] >= 128][:, :3]
     if keyed and len(visible) and np.ptp(visible, axis=1).max() <= NEUTRAL:
-        key = int(pixels[alpha < 128][0, 0])
+        key = int(pixels.reshape(-1, 4)[alpha.argmin(), 0])
         farthest = max(key, 255 - key)
         difference = np.abs(pixels[..., 0].astype(np.float32) - key) * (255 / farthest)
         return np.rint(difference).astype(np.uint8), ()
@@ -164,9 +167,9 @@ def _coloured(pixels: np.ndarray, path: Path, noise: int) -> Values:
     values = np.empty(pixels.shape[:2], np.uint8)
     step = max(1, STRIP // pixels.shape[1])
     for top in range(0, len(pixels), step):
-        values[top : top + step] = np.rint(255 * painting.strength(pixels[top : top + step]))
+        values[top : top + step] = painting.strength(np.ascontiguousarray(pixels[top : top + step]))
     if not painting.sure:
         return values, ("it has two colours and neither is black or white: the lighter one counts as pasted",)
     if len(painting.colours) > 1:
-        return values, (f"it is painted in {len(painting.colours)} colours: all of them count as one foreground",)
+        return values, (f"it is painted in {len(painting.colours)} colours: all count as one foreground ({EACH})",)
     return values, ()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from retouch.errors import SourceError
@@ -14,6 +15,8 @@ from retouch.pictures.mask_placement import place, stored_orientation
 MAX_FOREGROUNDS = 32
 WHITE_SHARE, BORDER_SHARE = 0.5, 0.9
 """A mask with more white than that in all, and along each side of the picture, looks inverted."""
+SMALL, GREY_SHARE, ROUGH = 256, 0.6, 3.0
+"""A mask that looks like a photo: at so many px, so much of it grey, and so large a mean second difference, in codes."""
 
 
 @dataclass(frozen=True)
@@ -76,15 +79,27 @@ def _split(path: Path, size: tuple[int, int], turned: int, photo: np.ndarray | N
     return masks
 
 
+def _looks_like_a_photo(values: np.ndarray) -> bool:
+    """Whether a mask is mostly grey, and rough: slopes that people draw are smooth."""
+    scale = min(1.0, SMALL / max(values.shape))
+    size = max(1, round(values.shape[1] * scale)), max(1, round(values.shape[0] * scale))
+    small = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
+    if ((small > 16) & (small < 239)).mean() < GREY_SHARE:
+        return False
+    return float(np.abs(cv2.Laplacian(small, cv2.CV_32F)).mean()) > ROUGH
+
+
 def _hints(values: np.ndarray) -> tuple[str, ...]:
     """What looks like a mistake, but can be meant."""
     if not values.any():
         return ("nothing in it is white, so the photo stays as it is",)
     if values.min() == 255:
         return ("all of it is white: the whole photo counts as pasted",)
+    if _looks_like_a_photo(values):
+        return ("most of it is neither black nor white, as in a photograph: such places count partly as pasted",)
     white = values >= 128
     share = float(white.mean())
     sides = (white[0], white[-1], white[:, 0], white[:, -1])
-    if share > WHITE_SHARE and min(float(side.mean()) for side in sides) > BORDER_SHARE:
+    if WHITE_SHARE < share < 1 and min(float(side.mean()) for side in sides) > BORDER_SHARE:
         return (f"{share:.0%} of it is white, up to every side: if black is what was pasted, invert the mask",)
     return ()
