@@ -134,6 +134,7 @@ def test_every_corruption_is_refused_by_name(settings, tmp_path):
         case(of, of, "positive", id="art/stray", foreground=stray),
         case(of, of, "content", id="art/own person"),
         case(of, of, "positive", id="art/score", spatial=0.5),
+        case(of, of, "spatial", id="art/perfect", spatial=1.0),
         case(scenes[0], of, "content", id="art/trained"),
     ]
     places = write(tmp_path, scenes, composites)
@@ -161,7 +162,7 @@ def test_every_corruption_is_refused_by_name(settings, tmp_path):
         ("hscene", "known_references"): ["hscene/reference"],
         ("hscene", "pilgram_difference"): ["hscene/filter"],
         ("art", "stray"): ["art/stray"],
-        ("art", "verdict_fits"): ["art/own person", "art/score"],
+        ("art", "verdict_fits"): ["art/own person", "art/perfect", "art/score"],
         ("art", "known_foreground"): ["art/trained"],
     }
     pages = "".join(path.read_text() for path in (tmp_path / "reports/validation").rglob("*.html"))
