@@ -2,7 +2,8 @@
 
 A composite's two sides of the mask's edge show the same scene in two renderings; where both are smooth, their difference is
 the edit. Edge pixels with texture or an object's contour beside them say little, and count by the inverse of their variance.
-Everything is a masked sum over all pixels: fixed shapes, a whole batch at once, no gradient.
+Everything is a masked sum over all pixels: fixed shapes, a whole batch at once, no gradient. Fine pictures tell more:
+docs/results.md.
 """
 
 import torch
