@@ -222,13 +222,14 @@ def middle(height: int, width: int) -> np.ndarray:
     """A mask of the middle, half as high and wide as the picture."""
     mask = np.zeros((height, width), np.uint8)
     mask[height // 4 : -height // 4, width // 4 : -width // 4] = 255
+    mask.flags.writeable = False  # as masks that are read from files
     return mask
 
 
 def memory(name: str, folder: Path, plan: Plan) -> dict[str, float]:
     """By megapixels, the bytes a pixel by which the peak grows."""
     peaks = {}
-    for megapixels in (0.01, *plan.megapixels):
+    for megapixels in (0.1, *plan.megapixels):
         height = round((megapixels * 1e6 * 3 / 4) ** 0.5)
         width = round(height * 4 / 3)
         path = folder / "large.jpg"

@@ -92,6 +92,9 @@ def test_the_given_mask_is_the_region_to_the_pixel(photo, rng):
     assert result.layers.names == ("foreground",)
     np.testing.assert_array_equal(result.layers.maps[0], mask)
     assert not np.shares_memory(result.layers.maps, mask)
+    fixed = mask.copy()
+    fixed.flags.writeable = False
+    assert np.shares_memory(harmonize(Tinted(drawn(rng)), photo, fixed, 32).layers.maps, fixed)
     np.testing.assert_array_equal(result.image[mask == 0], photo[mask == 0])
     assert (result.image[mask > 0] != photo[mask > 0]).mean() > 0.5
     assert np.abs(result.image.astype(int) - in_float(photo, result.layers)).max() <= 1

@@ -69,23 +69,26 @@ class Enlarger:
             yield slice(begin - top, end - top), int(above), self.weights[begin:end]
             begin = end
 
-    def _wide(self, begin: int, end: int, buffers: Buffers) -> tuple[int, list[np.ndarray]]:
-        """Rows `begin` to `end` of the maps and some more, with all their columns; and the first one's number."""
-        first, last, wide = buffers.kept.get(id(self), (0, 0, []))
-        if not first <= begin < end <= last:
-            until = min(max(end, begin + ROWS_AHEAD), self.height)
-            is_next = first <= begin < last
-            new = slice(last if is_next else begin, until)
-            added = [self._enlarge_columns(plane[new]) for plane in (self.base, *self.slopes.values())]
-            if is_next:
-                added = [np.concatenate([old[begin - first :], rows]) for old, rows in zip(wide, added, strict=True)]
-            first, wide = begin, added
-            buffers.kept[id(self)] = first, until, wide
-        return first, wide
+    def _wide(self, begin: int, end: int, buffers: Buffers) -> tuple[int, np.ndarray]:
+        """Rows `begin` to `end` of the maps and some more, with all their columns; and the first one's number.
 
-    def _enlarge_columns(self, rows: np.ndarray) -> np.ndarray:
-        """Rows of a map, with all columns, h×(W·3)."""
-        return cv2.resize(rows, (self.width, len(rows)), interpolation=cv2.INTER_LINEAR).reshape(len(rows), -1)
+        An array of maps × rows × (W·3), the base first.
+        """
+        first, last, count = buffers.kept.get(id(self), (0, 0, 0))
+        if count < end - begin:
+            first, last, count = 0, 0, max(end - begin + 1, ROWS_AHEAD)
+        maps = (self.base, *self.slopes.values())
+        wide = buffers(f"wide {id(self)}", (len(maps), count, self.width * 3))
+        if first <= begin < end <= last:
+            return first, wide
+        until = min(begin + count, self.height)
+        kept = max(0, last - begin) if first <= begin else 0
+        wide[:, :kept] = wide[:, begin - first : begin - first + kept]
+        for rows, plane in zip(wide, maps, strict=True):
+            target = rows[kept : until - begin].reshape(-1, self.width, 3)
+            cv2.resize(plane[begin + kept : until], (self.width, len(target)), target, interpolation=cv2.INTER_LINEAR)
+        buffers.kept[id(self)] = begin, until, count
+        return begin, wide
 
 
 def _interpolate(wide: np.ndarray, first: int, blends: Sequence[Blend], result: np.ndarray) -> None:

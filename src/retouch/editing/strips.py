@@ -1,6 +1,7 @@
 """Large pictures processed strip by strip, on PyTorch's threads."""
 
 import math
+import mmap
 import os
 import threading
 from collections.abc import Callable
@@ -31,7 +32,8 @@ class Buffers:
             return view
         count = math.prod(shape)
         if name not in self.arrays or self.arrays[name].size < count:
-            self.arrays[name] = np.empty(count, dtype)
+            # mapped, so that the system has it back at the end: the C library keeps what a thread freed
+            self.arrays[name] = np.frombuffer(mmap.mmap(-1, count * np.dtype(dtype).itemsize), dtype)
         self.views[name] = view = self.arrays[name][:count].reshape(shape)
         return view
 

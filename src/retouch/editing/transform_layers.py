@@ -65,11 +65,11 @@ class TransformLayers(EditedLayers):
     def of(cls, data: LayerData, size: tuple[int, int], mask: np.ndarray | None = None) -> Self:
         """What a network predicted for a picture of `size`; the one region is `mask`, uint8 H×W, where one was given.
 
-        Regions without pixels are left out.
+        A mask that can be written to is copied, a read-only one is not. Regions without pixels are left out.
         """
         coefficients = data.arrays["coefficients"]
         if mask is not None:
-            return cls(coefficients, mask[None].copy(), data.names, size)
+            return cls(coefficients, mask[None].copy() if mask.flags.writeable else mask[None], data.names, size)
         maps = to_uint8(torch.from_numpy(data.arrays["regions"])[:, None])
         present = np.flatnonzero(maps.any(axis=(1, 2)))
         present = present if present.size else np.zeros(1, int)
