@@ -109,6 +109,7 @@ def test_every_corruption_is_refused_by_name(settings, tmp_path):
         scene(13, "test", image=almost),
         scene(16, "train", image=almost, resembles=["sample/test_13"]),
         scene(17, "train", image=scenes[0]["image"], source="elsewhere", resembles=["sample/test_13"]),
+        scene(18, "test", image=scenes[7]["image"]),
         scene(14, "holdout"),
         scene(15, "train", source="elsewhere"),
     ]
@@ -146,7 +147,7 @@ def test_every_corruption_is_refused_by_name(settings, tmp_path):
     refused = {(row["table"], row["column"]): row["ids"] for row in failed}
     assert refused == {
         ("scenes", "id"): ["sample/test_0"],
-        ("scenes", "picture"): ["sample/test_0"],
+        ("scenes", "picture"): ["sample/test_0", "sample/test_1", "sample/test_18"],
         ("scenes", "splits_of_photo"): ["sample/test_11", "sample/train_1"],
         ("scenes", "max_labels"): ["sample/test_12"],
         ("scenes", "unrecorded"): ["sample/train_0"],
