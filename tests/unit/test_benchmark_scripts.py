@@ -47,6 +47,8 @@ def check_store(result: dict) -> None:
 
 def check_fullsize(result: dict) -> None:
     assert {name for name, model in result["models"].items() if model["layers"]} == {"sgmmh-om", "region"}
+    memory = {name: model["peak_bytes_per_pixel"] for name, model in result["models"].items() if model["layers"]}
+    assert [*memory["region"], *memory["sgmmh-om"]] == ["3", "3"]
     for answers in result["psnr"].values():
         assert answers["ours"] > answers["enlarged"] > answers["composite"]
 

@@ -178,9 +178,8 @@ def _scene_parser() -> "Callable[[np.ndarray], np.ndarray]":
         raise RetouchError(
             "parse.parser is null in params.yaml: name a scene parser there, or give --labels in place of --parse"
         )
-    from retouch.images import resize
-    from retouch.inference.full_size import as_rgb
+    from retouch.editing.pixels import shrink
     from retouch.parsing.onnx import OnnxParser
 
     network = OnnxParser(parser)
-    return lambda pixels: network(resize(as_rgb(pixels), parser.size, parser.size))
+    return lambda pixels: network(shrink(pixels, parser.size, parser.size))
