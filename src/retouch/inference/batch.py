@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from retouch.errors import RetouchError
-from retouch.files import atomic_file
 from retouch.inference.jobs import Job, check_exists
 from retouch.inference.overlap import Steps
 from retouch.pictures.decode import open_file
 from retouch.pictures.file import Picture, read, read_labels
-from retouch.pictures.formats import FORMATS
 from retouch.pictures.masks import read_foregrounds, read_mask
-from retouch.pictures.write import check_output, write
+from retouch.pictures.write import check_output, write, write_plain
 
 if TYPE_CHECKING:
     from retouch.editing.edits import EditedLayers
@@ -188,11 +186,8 @@ def write_job(job: Job, inputs: Inputs, change: Change) -> Written:
 def write_sheet(path: Path, before: np.ndarray, after: np.ndarray, layers: "EditedLayers") -> None:
     """Write the sheet of a photo's layers, in the format that the path's suffix names."""
     from retouch.editing.sheet import overview
-    from retouch.images import encode
 
-    sheet = encode(overview(_8_bits(before), _8_bits(after), layers), FORMATS[path.suffix.lower()].lower())
-    with atomic_file(path) as partial:
-        partial.write_bytes(sheet)
+    write_plain(overview(_8_bits(before), _8_bits(after), layers), path)
 
 
 def _8_bits(pixels: np.ndarray) -> np.ndarray:

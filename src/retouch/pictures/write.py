@@ -10,6 +10,7 @@ from PIL import Image
 from retouch.errors import RetouchError
 from retouch.files import atomic_file
 from retouch.pictures import exif, heif, png
+from retouch.pictures.color_space import SRGB
 from retouch.pictures.formats import FORMATS, LARGEST_SIDE, WITHOUT_ALPHA, Form, Picture, colours_of
 from retouch.pictures.metadata import PREFIX, Metadata, photoshop_block
 
@@ -36,6 +37,11 @@ def write(pixels: np.ndarray, path: Path, picture: Picture) -> None:
             return
         with partial.open("wb") as file:
             _WRITERS[kind](pixels, file, picture)
+
+
+def write_plain(pixels: np.ndarray, path: Path) -> None:
+    """Write uint8 sRGB pixels, H×W or H×W×3, that belong to no photo, in the format of the path's suffix."""
+    write(pixels, path, Picture(pixels, SRGB, Form("", Metadata())))
 
 
 def check_output(path: Path, picture: Picture) -> tuple[str, ...]:
@@ -81,8 +87,9 @@ def _write_jpeg(pixels: np.ndarray, file: BinaryIO, picture: Picture) -> None:
         image, profile = Image.fromarray(form.values.update(picture.pixels, pixels), "CMYK"), metadata.icc
     options |= {"quality": QUALITY["JPEG"]} if not is_own else {"subsampling": form.options["subsampling"]}
     block = _exif_with_thumbnail(metadata, pixels)
-    if block and len(block) + len(PREFIX) <= MAX_SEGMENT:
-        options["exif"] = PREFIX + block
+    for candidate in (block, metadata.exif):
+        if candidate and len(candidate) + len(PREFIX) <= MAX_SEGMENT and "exif" not in options:
+            options["exif"] = PREFIX + candidate
     if metadata.iptc and len(segment := photoshop_block(metadata.iptc)) <= MAX_SEGMENT:
         options["extra"] = b"\xff\xed" + (len(segment) + 2).to_bytes(2) + segment
     if metadata.xmp and len(metadata.xmp) < MAX_SEGMENT - 40:
