@@ -18,10 +18,14 @@ def place(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
+HEADERS = {".jpg": b"\xff\xd8\xff", ".png": b"\x89PNG\r\n\x1a\n"}
+
+
 def touch(*names: str) -> None:
+    """Files that begin as their suffix says."""
     for name in names:
         Path(name).parent.mkdir(parents=True, exist_ok=True)
-        Path(name).touch()
+        Path(name).write_bytes(HEADERS.get(Path(name).suffix, b""))
 
 
 def found(*arguments: str) -> list[str]:
