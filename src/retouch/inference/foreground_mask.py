@@ -25,15 +25,24 @@ def foreground_mask(image: np.ndarray, matting: Matting, size: int) -> np.ndarra
 
     The network sees the photo, and then what is around the foreground larger: its edges get finer.
     """
-    first = refine(matting(shrink(image, size)), image)
-    window = _window(first > INSIDE)
-    alpha = first
-    if window is not None:
-        part = np.ascontiguousarray(image[window])
-        alpha = np.zeros_like(first)
-        alpha[window] = refine(matting(shrink(part, size)), part)
+    alpha = matting(shrink(image, size))
+    window = _window(alpha > 255 * INSIDE, image.shape[:2])
+    mask = np.zeros(image.shape[:2], np.uint8)
+    if window is None:
+        return _levels(refine(alpha, image), mask)
+    part = np.ascontiguousarray(image[window])
+    _levels(refine(matting(shrink(part, size)), part), mask[window])
+    return mask
+
+
+def _levels(alpha: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Write alpha, float32 H×W, which is overwritten, to the mask, uint8 H×W, and return that."""
     low, high = LEVELS
-    return np.rint(np.clip((alpha - low) * (255 / (high - low)), 0, 255)).astype(np.uint8)
+    alpha -= low
+    alpha *= 255 / (high - low)
+    np.rint(np.clip(alpha, 0, 255, out=alpha), out=alpha)
+    np.copyto(mask, alpha, casting="unsafe")
+    return mask
 
 
 def shrink(image: np.ndarray, size: int) -> np.ndarray:
@@ -82,16 +91,21 @@ def _box_mean(values: np.ndarray) -> np.ndarray:
     return cv2.blur(values, (side, side), borderType=cv2.BORDER_REPLICATE)
 
 
-def _window(inside: np.ndarray) -> tuple[slice, slice] | None:
-    """Where to look again: around the foreground, with a margin; None where that would be nothing or everything."""
-    rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
-    if not rows.size:
+def _window(inside: np.ndarray, size: tuple[int, ...]) -> tuple[slice, slice] | None:
+    """Where to look again in a photo of `size`: around the foreground, with a margin; None where that would be all or nothing.
+
+    `inside` is the photo's foreground at any size.
+    """
+    places = [np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0)]
+    if not places[0].size:
         return None
-    margin = round(MARGIN * max(np.ptp(rows), np.ptp(columns)) + SMALLEST)
-    window = tuple(
-        slice(max(0, int(at[0]) - margin), min(full, int(at[-1]) + 1 + margin))
-        for at, full in zip((rows, columns), inside.shape, strict=True)
+    ends = [
+        (int(at[0]) * full / small, (int(at[-1]) + 1) * full / small)
+        for at, full, small in zip(places, size, inside.shape, strict=True)
+    ]
+    margin = MARGIN * max(end - begin for begin, end in ends) + SMALLEST
+    rows, columns = (
+        slice(max(0, round(begin - margin)), min(full, round(end + margin)))
+        for (begin, end), full in zip(ends, size, strict=True)
     )
-    return (
-        None if all(one == slice(0, full) for one, full in zip(window, inside.shape, strict=True)) else (window[0], window[1])
-    )
+    return None if (rows, columns) == tuple(slice(0, full) for full in size) else (rows, columns)
