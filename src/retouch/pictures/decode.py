@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from retouch.errors import SourceError
 from retouch.pictures import png
@@ -58,7 +58,7 @@ def reading(name: str) -> Iterator[None]:
     except Exception as error:
         # decoders raise errors of every class on broken files
         words = " ".join(str(error).split()) or type(error).__name__
-        words = "it is no picture of a known format" if isinstance(error, Image.UnidentifiedImageError) else words
+        words = "it is no picture of a known format" if isinstance(error, UnidentifiedImageError) else words
         raise SourceError(f"{name} cannot be decoded ({words[:MAX_MESSAGE]}): replace or remove it") from None
 
 

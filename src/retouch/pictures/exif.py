@@ -3,9 +3,11 @@
 A block is a small TIFF file (CIPA DC-008 §4.5). Makers' notes hold offsets of their own, so that all stays where it is.
 """
 
+import mmap
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Literal
 
 ORIENTATION = 0x0112
 EXIF, GPS, INTEROP = 0x8769, 0x8825, 0xA005
@@ -22,6 +24,10 @@ DESCRIPTIVE = {269, 270, 271, 272, 285, 305, 306, 315, 316, 318, 319, 18246, 182
                34735, 34736, 34737, 34850, 34855, *range(36867, 36870), 37377, 37378, 37380, 37383, 37384, 37385, 37386, 37510,
                *range(40091, 40096), 42016, *range(42032, 42038), 42112, 42113}  # fmt: skip
 """Tags of a TIFF's first directory that describe the photograph: EXIF's, Windows' and GeoTIFF's."""
+
+
+Order = Literal["<", ">"]
+Data = bytes | bytearray | mmap.mmap
 
 
 class ExifError(ValueError):
@@ -41,7 +47,7 @@ class Tag:
 class Tags:
     """The descriptive tags of a file, by number; `order` is "<" or ">"."""
 
-    order: str
+    order: Order
     main: dict[int, Tag] = field(default_factory=dict)
     exif: dict[int, Tag] = field(default_factory=dict)
     gps: dict[int, Tag] = field(default_factory=dict)
@@ -51,10 +57,10 @@ class Tags:
 class Layout:
     """How directories are stored: in classic TIFF and EXIF, or in BigTIFF."""
 
-    order: str
+    order: Order
     big: bool = False
 
-    def entries(self, data: bytes, offset: int) -> Iterator[tuple[int, int, Tag | None]]:
+    def entries(self, data: Data, offset: int) -> Iterator[tuple[int, int, Tag | None]]:
         """(position of the entry, tag, its value or None where that is broken). Raises ExifError for no directory."""
         head, step, inline = ("Q", 20, 8) if self.big else ("H", 12, 4)
         start = offset + struct.calcsize(f"={head}")
@@ -79,11 +85,13 @@ class Layout:
         return struct.unpack_from(f"{self.order}{form}", tag.value)[0]
 
 
-def layout(data: bytes) -> tuple[Layout, int]:
+def layout(data: Data) -> tuple[Layout, int]:
     """The layout of a TIFF file or EXIF block and where its first directory is. Raises ExifError."""
-    for magic, order, big in ((b"II*\0", "<", False), (b"MM\0*", ">", False), (b"II+\0", "<", True), (b"MM\0+", ">", True)):
-        if data[:4] == magic and len(data) >= 16:
-            return Layout(order, big), struct.unpack_from(f"{order}{'Q' if big else 'I'}", data, 8 if big else 4)[0]
+    order: Order = "<" if data[:2] == b"II" else ">"
+    kinds = {b"II*\0": False, b"MM\0*": False, b"II+\0": True, b"MM\0+": True}
+    if (magic := bytes(data[:4])) in kinds and len(data) >= 16:
+        big = kinds[magic]
+        return Layout(order, big), struct.unpack_from(f"{order}{'Q' if big else 'I'}", data, 8 if big else 4)[0]
     raise ExifError("it is no EXIF block")
 
 
@@ -166,7 +174,7 @@ def with_thumbnail(block: bytes, jpeg: bytes) -> bytes:
     return bytes(data + bytes(4) + jpeg)
 
 
-def collect(data: bytes) -> Tags:
+def collect(data: Data) -> Tags:
     """The descriptive tags of a TIFF file or EXIF block; broken ones are left out. Raises ExifError for neither."""
     form, start = layout(data)
     main = {tag: value for _, tag, value in form.entries(data, start) if value}

@@ -18,6 +18,7 @@ from retouch.pictures.stored import StoredValues
 __all__ = ["Picture", "decode_file", "read", "read_labels"]
 
 GAIN_MAP = "its gain map is not kept"
+NO_EXIF: tuple[bytes | None, bool] = (None, False)
 T = TypeVar("T")
 
 
@@ -65,7 +66,7 @@ def decode_file(path: Path) -> Decoded:
 
 def _metadata(decoded: Decoded, size: tuple[int, int]) -> tuple[Metadata, ColorSpace, bytes | None]:
     """What is kept, the colour space of the pixels, and their profile; what is broken is dropped with a warning."""
-    exif, had_thumbnail = _intact("EXIF", lambda: fit_exif(decoded.exif, size), decoded, (None, False))
+    exif, had_thumbnail = _intact("EXIF", lambda: fit_exif(decoded.exif, size), decoded, NO_EXIF)
     if has_gain_map(decoded.xmp):
         decoded.warnings.append(GAIN_MAP)
     xmp = _intact("XMP", lambda: fit_xmp(decoded.xmp), decoded, None)

@@ -1,7 +1,7 @@
 """HEIC and AVIF files: of 8 bits, or of 10 and 12, which become 16."""
 
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -20,7 +20,7 @@ def read_heic(path: Path) -> Decoded:
     file = pillow_heif.open_heif(path, convert_hdr_to_8bit=False)
     image = file[file.primary_index]
     check_size(*image.size, str(path))
-    info = image.info
+    info: dict[str, Any] = dict(image.info)
     pixels = np.asarray(image)
     bits = info.get("bit_depth", 8)
     if pixels.dtype == np.uint16:
@@ -44,7 +44,7 @@ def write_heic(pixels: np.ndarray, file: BinaryIO, metadata: Metadata, profile: 
 
     is_deep = pixels.dtype == np.uint16
     mode = {2: "L", 3: "RGB", 4: "RGBA"}[2 if pixels.ndim == 2 else pixels.shape[2]] + (";16" if is_deep else "")
-    kept = {"exif": metadata.exif and b"Exif\0\0" + metadata.exif, "xmp": metadata.xmp, "icc_profile": profile}
+    kept: dict[str, Any] = {"exif": metadata.exif and b"Exif\0\0" + metadata.exif, "xmp": metadata.xmp, "icc_profile": profile}
     if "nclx" in options and not profile:
         kept["nclx_profile"] = options["nclx"]
     if is_deep:

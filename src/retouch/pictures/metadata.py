@@ -62,7 +62,7 @@ def fit_xmp(packet: bytes | None) -> bytes | None:
 
 def has_gain_map(packet: bytes | None) -> bool:
     """Whether XMP describes a gain map, which lies beside the picture in its file."""
-    return bool(packet) and b"hdrgm:" in packet
+    return packet is not None and b"hdrgm:" in packet
 
 
 def photoshop_block(iptc: bytes) -> bytes:

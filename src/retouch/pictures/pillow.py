@@ -129,7 +129,7 @@ def _pixels_of(file: Image.Image, decoded: Decoded) -> tuple[np.ndarray, StoredV
         return np.clip(np.asarray(file), 0, 65535).astype(np.uint16), None
     if file.mode == "LAB":
         lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-        return _copy(ImageCms.profileToProfile(file, lab, srgb, outputMode="RGB")), None
+        return _copy(ImageCms.profileToProfile(file, lab, srgb, outputMode="RGB") or file.convert("RGB")), None
     if file.mode == "LA" or (file.mode in ("L", "1") and "transparency" in file.info) or file.mode == "La":
         decoded.is_grey = True
         return _copy(file.convert("RGBA")), None

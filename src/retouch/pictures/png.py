@@ -74,7 +74,7 @@ def decode_deep(data: bytes) -> np.ndarray:
     """uint16 H×W (grey), H×W×2, ×3 or ×4 (with alpha) of a file of 16 bits; its colour key becomes alpha."""
     import imagecodecs
 
-    pixels = imagecodecs.png_decode(needed_chunks(data))
+    pixels = imagecodecs.png_decode(needed_chunks(data) or data)
     bands = {0: 1, 2: 3, 4: 2, 6: 4}[depth(data)[1]]
     key = next((data[begin:end] for name, begin, end in chunks(data) if name == b"tRNS"), b"")
     if len(key) != 2 * bands or bands not in (1, 3):

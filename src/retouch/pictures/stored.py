@@ -157,9 +157,9 @@ class CmykValues(StoredValues):
 
     def _transform(self, source: str, target: str) -> ImageCms.ImageCmsTransform:
         assert self.profile is not None
-        profiles = {"CMYK": ImageCms.getOpenProfile(io.BytesIO(self.profile)), "RGB": ImageCms.createProfile("sRGB")}
-        intent = ImageCms.Intent.RELATIVE_COLORIMETRIC
-        return ImageCms.buildTransform(profiles[source], profiles[target], source, target, intent, FLAGS)
+        inks, srgb = ImageCms.getOpenProfile(io.BytesIO(self.profile)), ImageCms.createProfile("sRGB")
+        first, second = (inks, srgb) if source == "CMYK" else (srgb, inks)
+        return ImageCms.buildTransform(first, second, source, target, ImageCms.Intent.RELATIVE_COLORIMETRIC, FLAGS)
 
 
 def is_cmyk_profile(profile: bytes) -> bool:
