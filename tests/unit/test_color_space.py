@@ -93,6 +93,17 @@ def test_every_code_comes_back_also_from_outside_srgb(name, dtype, rng):
     assert np.median(difference) < 0.05
 
 
+@pytest.mark.parametrize("name", WIDE)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_codes_of_srgb_are_the_nearest_within_it(name, dtype, rng):
+    space = color_space(WIDE[name], "RGB")
+    codes = rng.integers(0, np.iinfo(dtype).max, (90, 90, 3), dtype=dtype, endpoint=True)
+    result = space.to_srgb_codes(codes)
+    assert result.dtype == np.uint8
+    assert np.abs(result - np.clip(space.to_srgb(codes), 0, 1) * 255).max() <= 0.54
+    np.testing.assert_array_equal(SRGB.to_srgb_codes(codes), np.rint(codes / np.iinfo(dtype).max * 255))
+
+
 def test_greys_stay_grey():
     codes = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2)
     for profile in WIDE.values():

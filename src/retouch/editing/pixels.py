@@ -249,5 +249,4 @@ def _srgb_codes(rows: np.ndarray, space: ColorSpace) -> np.ndarray:
     """uint8 sRGB rows×W×3 of a picture of any form, the nearest colours within sRGB."""
     if is_shallow(rows, space):
         return _as_rgb(rows)
-    values = space.to_srgb(rows if rows.ndim == 2 else np.ascontiguousarray(rows[..., :3]))
-    return _as_rgb(np.rint(np.clip(values, 0, 1) * np.float32(255)).astype(np.uint8))
+    return _as_rgb(space.to_srgb_codes(rows if rows.ndim == 2 else np.ascontiguousarray(rows[..., :3])))

@@ -36,6 +36,10 @@ class ColorSpace(ABC):
     def from_srgb(self, values: Array) -> Array:
         """Float32 extended sRGB, H×W×3 or H×W → float32 in [0, 1] of this space, the nearest where it ends."""
 
+    def to_srgb_codes(self, codes: Array) -> Array:
+        """uint8 or uint16 codes → uint8 sRGB of the same shape, the nearest colours within it."""
+        return np.rint(np.clip(self.to_srgb(codes), 0, 1) * np.float32(255)).astype(np.uint8)
+
     def follow(self, codes: Array, before: Array, after: Array) -> Array:
         """Float32 in [0, 1] of this space for colours that were changed from `before` (that of `codes`) to `after`, in sRGB."""
         return self.from_srgb(after)
@@ -72,11 +76,21 @@ class _Matrix(ColorSpace):
         self._tables: dict[int, Array] = {}
 
     def to_srgb(self, codes: Array) -> Array:
+        return encode_srgb(self._light(codes))
+
+    def to_srgb_codes(self, codes: Array) -> Array:
+        """See `ColorSpace`; by a table of 65536 steps of light, exact to 0.03 codes before they are rounded."""
+        light = self._light(codes)
+        light *= np.float32(65535)
+        return cv2.LUT(np.rint(np.clip(light, 0, 65535, out=light), out=light).astype(np.uint16), _srgb_code_table())
+
+    def _light(self, codes: Array) -> Array:
+        """Float32 linear light of sRGB's primaries."""
         table = self._light_table(np.iinfo(codes.dtype).max)
         if codes.ndim == 2:
-            return encode_srgb(cv2.LUT(codes, np.ascontiguousarray(table[..., 0])))
+            return cv2.LUT(codes, np.ascontiguousarray(table[..., 0]))
         light = cv2.LUT(np.ascontiguousarray(codes), table)
-        return encode_srgb(light if self.matrix is None else cv2.transform(light, self.matrix, light))
+        return light if self.matrix is None else cv2.transform(light, self.matrix, light)
 
     def from_srgb(self, values: Array) -> Array:
         light = decode_srgb(values)
@@ -189,6 +203,12 @@ def _probe() -> Array:
     grey = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
     grid = np.stack(np.meshgrid(*[np.arange(0, 256, 15, dtype=np.uint8)] * 3), -1).reshape(-1, 3)
     return np.concatenate([grey, grid])[None]
+
+
+@functools.cache
+def _srgb_code_table() -> Array:
+    """Linear light in 65535ths → uint8 sRGB."""
+    return np.rint(255 * encode_srgb(np.arange(65536, dtype=np.float32) / np.float32(65535))).astype(np.uint8)
 
 
 def decode_srgb(values: Array) -> Array:
