@@ -25,7 +25,6 @@ STATISTICS = ("seam", "residual", "held_out", "deviation", "change", "disagreeme
 """
 AFFINE_TERMS = 4  # 1, r, g, b
 INSIDE = 0.5  # of the mask's maximum; above is foreground
-TEXTURE_MARGIN = 2  # px that the window of the local deviation is wider than that of the average
 NOISE = 0.02  # of 1: the deviation of a smooth place, from noise, compression and resized pixels
 BLOCKS = 12  # along the shorter side, of the checkerboard that divides the edge in halves
 TINY = 1e-6
@@ -75,17 +74,15 @@ def fit_affine(image: Tensor, change: Tensor, weight: Tensor, ridge: float) -> T
 
 def _edge_colours(image: Tensor, inside: Tensor, band: int, average: int) -> tuple[Tensor, Tensor, Tensor]:
     """By pixel, the colours on this and on the other side of the edge nearby, and the pixel's weight, 0 away from the edge."""
-    reach, texture_reach = band + average // 2, average // 2 + TEXTURE_MARGIN // 2
-    margin = max(reach, texture_reach)
+    margin = band + average // 2
     sides = F.pad(torch.stack([inside, 1 - inside]), [margin] * 4)  # beyond the picture there is neither side
     masked = sides * F.pad(image, [margin] * 4)
     is_near = _window_sum(sides, 2 * band + 1) > 0
-    inner_outer = _crop(torch.cat([masked, sides], dim=2), band)
-    sums = _crop(_window_sum(inner_outer * is_near.flip(0), average), margin - reach)
-    (here, inner_count), (there, outer_count) = (side.split((3, 1), dim=1) for side in sums)
+    bands = _crop(torch.cat([masked, sides], dim=2), band) * is_near.flip(0)
+    (here, inner_count), (there, outer_count) = (side.split((3, 1), dim=1) for side in _window_sum(bands, average))
     squares = (masked * masked).sum(2, keepdim=True)
-    moments = _window_sum(torch.cat([masked, squares, sides], dim=2), average + TEXTURE_MARGIN)
-    variance = _variances(_crop(moments, margin - texture_reach)).sum(0)
+    moments = _window_sum(_crop(torch.cat([masked, squares, sides], dim=2), band), average)
+    variance = _variances(moments).sum(0)
     is_pair = inside * (inner_count > 0) * (outer_count > 0) * _crop(is_near[1], margin - band)
     return here / inner_count.clamp_min(1), there / outer_count.clamp_min(1), is_pair / (variance + NOISE**2)
 
