@@ -63,7 +63,9 @@ def reading(name: str) -> Iterator[None]:
 
 
 def check_size(width: int, height: int, name: str) -> None:
-    """Raises SourceError for more than MAX_PIXELS."""
+    """Raises SourceError for no pixels and for more than MAX_PIXELS."""
+    if min(width, height) < 1:
+        raise SourceError(f"{name} has no pixels: replace or remove it")
     if width * height > MAX_PIXELS:
         megapixels = width * height / 1e6
         raise SourceError(f"{name} has {megapixels:.0f} megapixels, more than {MAX_PIXELS / 1e6:.0f}: make it smaller")
