@@ -93,7 +93,7 @@ def _decode(page: TiffPage, path: Path) -> Decoded:
     array = np.ascontiguousarray(array.reshape(page.imagelength, page.imagewidth, channels))
     bands = BANDS[photometric]
     options: dict[str, Any] = {"compression": int(page.compression), "predictor": int(page.predictor)}
-    options["photometric"] = photometric
+    options |= {"photometric": photometric, "planar": int(page.planarconfig) == 2}
     extra = [int(value) for value in page.extrasamples][: channels - bands]
     if EXTRA not in page.tags and photometric in (0, 1, 2) and channels == bands + 1:
         extra = [STRAIGHT]  # so Pillow takes it, too

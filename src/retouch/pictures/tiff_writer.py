@@ -32,11 +32,13 @@ def write(pixels: np.ndarray, path: Path, picture: Picture) -> None:
     tags = exif.collect(form.metadata.exif) if form.metadata.exif else exif.Tags(options.get("byteorder", "<"))
     across, down, unit = options.get("resolution") or (*(form.metadata.dpi or (None, None)), INCH)
     has_resolution, is_big = bool(across and down), values.nbytes > LARGE
+    # OpenCV reads no planes; Pillow reads further channels of 16 bits in planes only
+    is_planar = bool(options.get("planar")) and 0 in extra
     imwrite(
         path,
-        values,
+        np.ascontiguousarray(np.moveaxis(values, -1, 0)) if is_planar else values,
         photometric=photometric,
-        planarconfig=None if values.ndim == 2 else "contig",  # OpenCV reads no planes
+        planarconfig=None if values.ndim == 2 else "separate" if is_planar else "contig",
         extrasamples=extra or None,
         compression=KEPT[compression],
         predictor=_predictor(values, options.get("predictor", 2), compression),
