@@ -170,5 +170,5 @@ def test_the_methods_on_real_triples(monkeypatch):
     models = scores(SHARED, **{name: harmonizer(method(name)) for name in names})
     assert models["poisson"]["mse_ratio"] == pytest.approx(0.70, abs=0.02)
     assert models["poisson-fit"]["mse_ratio"] < models["poisson"]["mse_ratio"]
-    assert models["seam-fit"]["mse_ratio"] < 0.65
+    assert models["seam-fit"]["mse_ratio"] < 0.52
     assert models["seam-fit"]["much_worse_share"] <= 0.12
