@@ -453,6 +453,13 @@ def test_a_version_that_was_champion_twice_goes_back_to_what_was_between(three_v
         assert restore_champion(store, "m", "x") == (2, 1)
 
 
+def test_a_version_that_was_set_twice_in_a_row_does_not_go_back_to_itself(three_versions: None):
+    with tracking.connect() as store:
+        for version, before in ((1, None), (2, 1), (2, 2)):
+            set_champion(store, "m", version, before)
+        assert restore_champion(store, "m", "x") == (1, 2)
+
+
 def test_an_interrupted_promotion_does_not_turn_rollback_into_promotion(three_versions: None):
     with tracking.connect() as store:
         set_champion(store, "m", 1, None)
