@@ -76,7 +76,7 @@ def _champion(model: str) -> Version:
     if file is not None and not file.is_file():  # MLflow would create it
         raise TrackingError(
             f"there is no registry {file}: work in the project's folder, name a registry by MLFLOW_TRACKING_URI, "
-            f"or give a network, --model FILE{SUFFIX}"
+            f"give a network, --model FILE{SUFFIX}, or a method without training, --model seam-fit"
         )
     registered, champion = champion_of(model)
     if champion is None:
