@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retouch.editing.operator_layers import OperatorLayers
-from retouch.editing.pixels import shrink
+from retouch.editing.shrink import shrink
 from retouch.editing.transform_layers import TransformLayers
 from retouch.images import resize
 from retouch.inference.harmonize import harmonize, retouch
@@ -186,9 +186,18 @@ def test_any_picture_comes_back_in_its_form(height, width, depth, channels, name
         np.testing.assert_array_equal(result[..., 3], image[..., 3])
 
 
+@every_kind
+def test_the_order_of_a_picture_in_memory_does_not_matter(kind, photo, rng):
+    layers = LAYERS[kind](rng)
+    for image in (photo, deep(photo), photo[..., 0], deep(photo)[..., 0]):
+        result = retouch(layers, np.asfortranarray(image))
+        np.testing.assert_array_equal(result, retouch(layers, image))
+        assert result.flags.c_contiguous
+
+
 def test_shrinking_by_strips_is_shrinking_at_once(rng, monkeypatch):
     image = rng.integers(0, 256, (397, 611, 3), dtype=np.uint8)
-    monkeypatch.setattr("retouch.editing.pixels.SHRINK_PIXELS", 1000)
+    monkeypatch.setattr("retouch.editing.shrink.SHRINK_PIXELS", 1000)
     for size in (32, 41, 64):
         np.testing.assert_array_equal(shrink(deep(image), size, size), shrink(image, size, size))
         with_alpha = np.dstack([image, image[..., 0]])

@@ -142,10 +142,11 @@ def harmonize(
     from retouch.inference import batch as work
 
     if not report.many:
-        work.count_pixels(every[0].photo)  # a photo that is none is told before the network is loaded
+        with batch.reported(every[0].photo, report):  # a photo that is none is told before the network is loaded
+            work.count_pixels(every[0].photo)
     version = find(model)
     networks = work.Networks(_loader(model))
-    options = work.Options(strength, split_mask, _scene_parser() if parse else None)
+    options = work.Options(strength, split_mask, _scene_parser() if parse else None, overwrite)
     steps = work.harmonize_steps(networks, options, lambda: _prepare(model, version, todo, networks, report))
     with environment.collect_seldom():
         batch.run(todo, steps, report, jobs)
@@ -178,7 +179,7 @@ def _scene_parser() -> "Callable[[np.ndarray], np.ndarray]":
         raise RetouchError(
             "parse.parser is null in params.yaml: name a scene parser there, or give --labels in place of --parse"
         )
-    from retouch.editing.pixels import shrink
+    from retouch.editing.shrink import shrink
     from retouch.parsing.onnx import OnnxParser
 
     network = OnnxParser(parser)

@@ -93,6 +93,11 @@ class EditedLayers(ABC):
 
     @property
     @abstractmethod
+    def picture_size(self) -> tuple[int, int]:
+        """(H, W) of the picture that they were predicted for; they fit any other of its shape."""
+
+    @property
+    @abstractmethod
     def own_names(self) -> tuple[str, ...]:
         """The predicted layers by name, in order."""
 

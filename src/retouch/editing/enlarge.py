@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from retouch.editing.guide import WEIGHTS
-from retouch.editing.pixels import shrink
+from retouch.editing.shrink import shrink
 from retouch.editing.strips import Buffers, thread_count
 from retouch.pictures.color_space import SRGB, ColorSpace
 

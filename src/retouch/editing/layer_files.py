@@ -23,15 +23,18 @@ MAX_TEXT = 1 << 23
 MODES: dict[type, str] = {np.uint8: "L", np.uint16: "I;16"}
 
 
-def save_layers(layers: EditedLayers, path: Path) -> None:
+def save_layers(layers: EditedLayers, path: Path, overwrite: bool = True) -> None:
     """Write layers with their edits, as one file where `path` ends in `.npz`, else as a folder; whole or not at all.
 
     The folder keeps regions and their transforms exactly, operator masks to 1/65535 of their range. Raises RetouchError where
-    `path` is a folder of other files.
+    `path` is a folder of other files, or, without `overwrite`, holds anything but these layers.
     """
     if path.suffix == SUFFIX:
+        content = _pack(layers)
+        if not overwrite and path.is_file() and path.read_bytes() != content:
+            raise RetouchError(_kept(path))
         with atomic_file(path) as partial:
-            partial.write_bytes(_pack(layers))
+            partial.write_bytes(content)
         return
     if path.is_file() or (path.is_dir() and any(path.iterdir()) and not (path / f"{TEXT}.json").is_file()):
         raise RetouchError(f"{path} holds other files: name a new folder for the layers, or a file that ends in {SUFFIX}")
@@ -44,6 +47,17 @@ def save_layers(layers: EditedLayers, path: Path) -> None:
             Image.fromarray(pixels).save(partial / f"{name}.png")
         for name, mixed in description.mixed.items():
             (partial / f"{name}{SUFFIX}").write_bytes(_pack(mixed))
+        if not overwrite and path.is_dir() and any(path.iterdir()) and _contents(path) != _contents(partial):
+            raise RetouchError(_kept(path))
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
+
+
+def _kept(path: Path) -> str:
+    what = "other layers or edits" if path.is_dir() else "something else"
+    return f"{path} exists and holds {what}: --overwrite replaces it, or name another place"
 
 
 def load_layers(path: Path) -> EditedLayers:

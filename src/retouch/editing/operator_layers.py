@@ -56,6 +56,11 @@ class OperatorLayers(EditedLayers):
         return Retoucher(self.space, self.operators)
 
     @property
+    def picture_size(self) -> tuple[int, int]:
+        """(H, W) of the picture that they were predicted for."""
+        return self.size
+
+    @property
     def own_names(self) -> tuple[str, ...]:
         """The layers by name, such as `add L`."""
         return self.retoucher().mask_names

@@ -14,13 +14,10 @@ import torch
 from retouch.color import LINEAR_TO_WHITE, linear_to_srgb
 from retouch.editing.guide import UNCURVED_OFFSET, curve_light, curve_xyz, uncurve
 from retouch.editing.strips import Buffers, for_each_strip
-from retouch.images import resize
-from retouch.pictures.color_space import SRGB, ColorSpace, decode_srgb, encode_srgb
+from retouch.pictures.color_space import ColorSpace, decode_srgb, encode_srgb
 
 LUMA = (0.299, 0.587, 0.114)
 """Rec. 601: weights that make a grey picture's answer grey."""
-SHRINK_MARGIN = 3  # a large picture is first shrunk by a whole factor, to at least so many times the working size
-SHRINK_PIXELS = 1 << 20  # that are made sRGB at a time
 WHOLE = slice(None)
 
 
@@ -81,7 +78,7 @@ class _ShallowStrip:
 
     def __init__(self, image: np.ndarray, result: np.ndarray, buffers: Buffers) -> None:
         self.image, self.result, self.buffers = image, result, buffers
-        self.codes = _as_rgb(image)
+        self.codes = as_rgb(image)
 
     def copy(self) -> None:
         np.copyto(self.result, self.image)
@@ -143,7 +140,7 @@ class _DeepStrip:
 
     def __init__(self, image: np.ndarray, space: ColorSpace, result: np.ndarray, buffers: Buffers) -> None:
         self.image, self.space, self.result, self.buffers = image, space, result, buffers
-        self.codes = image if image.ndim == 2 else np.ascontiguousarray(image[..., :3])
+        self.codes = np.ascontiguousarray(image if image.ndim == 2 else image[..., :3])
         self.before = space.to_srgb(self.codes)
         """In [0, 1] within sRGB; grey where the picture is."""
         self.is_inside = float(self.before.min()) >= 0 and float(self.before.max()) <= 1
@@ -159,10 +156,10 @@ class _DeepStrip:
 
     def _curve(self, values: np.ndarray, name: str) -> np.ndarray:
         light = decode_srgb(values)
-        return curve_light(_as_rgb(light), self.buffers, name)
+        return curve_light(as_rgb(light), self.buffers, name)
 
     def values(self, columns: slice = WHOLE) -> np.ndarray:
-        return _as_rgb(self.before[:, columns] * np.float32(255))
+        return as_rgb(self.before[:, columns] * np.float32(255))
 
     def write_sum(self, values: np.ndarray, change: np.ndarray, columns: slice = WHOLE) -> None:
         self._write((values + change) / np.float32(255), self.where_changed(change), columns)
@@ -191,7 +188,7 @@ class _DeepStrip:
             self.result[..., 3:] = self.image[..., 3:]
 
 
-def _as_rgb(image: np.ndarray) -> np.ndarray:
+def as_rgb(image: np.ndarray) -> np.ndarray:
     """The H×W×3 of a picture, be it grey or with alpha."""
     return cv2.merge([image] * 3) if image.ndim == 2 else np.ascontiguousarray(image[..., :3])
 
@@ -203,7 +200,7 @@ def is_shallow(image: np.ndarray, space: ColorSpace) -> bool:
 
 def render_strips(image: np.ndarray, space: ColorSpace, work: Callable[[int, int, Strip, Buffers], None]) -> np.ndarray:
     """A picture like `image`: `work(top, bottom, strip, buffers)` writes the result of each strip."""
-    result = np.empty_like(image)
+    result = np.empty(image.shape, image.dtype)  # in C's order, whatever the picture's
 
     def one(top: int, bottom: int, buffers: Buffers) -> None:
         rows, target = image[top:bottom], result[top:bottom]
@@ -214,39 +211,3 @@ def render_strips(image: np.ndarray, space: ColorSpace, work: Callable[[int, int
 
     for_each_strip(image.shape[0], image.shape[1], one)
     return result
-
-
-def shrink(picture: np.ndarray, height: int, width: int, space: ColorSpace = SRGB) -> np.ndarray:
-    """A picture of any form at working size as networks see it: uint8 sRGB, h×w×3."""
-    factor = _factor(picture, height, width)
-    if is_shallow(picture, space) and (picture.ndim == 2 or picture.shape[2] == 3):
-        return _as_rgb(resize(_reduce(picture, factor), height, width))
-    step = 2 * factor * max(1, SHRINK_PIXELS // (2 * factor * picture.shape[1]))
-    tops = list(range(0, max(1, picture.shape[0] - 2 * factor), step))  # the last strip is no sliver
-    strips = [
-        _reduce(_srgb_codes(picture[top:bottom], space), factor)
-        for top, bottom in zip(tops, [*tops[1:], picture.shape[0]], strict=True)
-    ]
-    return resize(np.concatenate(strips), height, width)
-
-
-def shrink_mask(mask: np.ndarray, height: int, width: int) -> np.ndarray:
-    """A uint8 H×W mask at working size."""
-    return resize(_reduce(mask, _factor(mask, height, width)), height, width)
-
-
-def _factor(picture: np.ndarray, height: int, width: int) -> int:
-    return max(1, min(picture.shape[0] // (SHRINK_MARGIN * height), picture.shape[1] // (SHRINK_MARGIN * width)))
-
-
-def _reduce(picture: np.ndarray, factor: int) -> np.ndarray:
-    if factor == 1:
-        return picture
-    return cv2.resize(picture, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA)
-
-
-def _srgb_codes(rows: np.ndarray, space: ColorSpace) -> np.ndarray:
-    """uint8 sRGB rows×W×3 of a picture of any form, the nearest colours within sRGB."""
-    if is_shallow(rows, space):
-        return _as_rgb(rows)
-    return _as_rgb(space.to_srgb_codes(rows if rows.ndim == 2 else np.ascontiguousarray(rows[..., :3])))

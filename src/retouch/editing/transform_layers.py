@@ -76,6 +76,11 @@ class TransformLayers(EditedLayers):
         return cls(coefficients[present], maps[present], tuple(data.names[index] for index in present), size)
 
     @property
+    def picture_size(self) -> tuple[int, int]:
+        """(H, W) of the picture that they were predicted for."""
+        return self.size
+
+    @property
     def own_names(self) -> tuple[str, ...]:
         """The layers by class, such as `sky`; the second tree is `tree 2`."""
         return layer_names(self.classes)

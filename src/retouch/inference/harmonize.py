@@ -10,7 +10,7 @@ import torch
 
 from retouch.editing import layers as kinds
 from retouch.editing.edits import EditedLayers
-from retouch.editing.pixels import shrink, shrink_mask
+from retouch.editing.shrink import shrink, shrink_mask
 from retouch.errors import RetouchError
 from retouch.images import to_tensor
 from retouch.inference.full_size import add_change
