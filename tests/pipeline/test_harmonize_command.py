@@ -165,6 +165,102 @@ def test_what_exists_is_kept_unless_told_otherwise():
         assert retouch("edit", "a.png", "layers").exit_code == 0
 
 
+def test_nothing_is_written_among_layers_whatever_the_options():
+    draw("a.png")
+    draw_mask("m.png")
+    harmonize = ("harmonize", "a.png", *TINTED, "--mask", "m.png", "--layers", "layers", "--overwrite")
+    for arguments in (["--out", "layers/a.png"], ["--sheet", "layers/sheet.png"]):
+        with pytest.raises(RetouchError, match="would lie in a folder of layers"):
+            retouch(*harmonize, *arguments)
+    assert not Path("layers").exists()
+    retouch(*harmonize)
+    kept = {path.name: path.read_bytes() for path in Path("layers").iterdir()}
+    for arguments in (["--out", "layers/foreground.png"], ["--sheet", "layers/foreground.png"], ["--sheet", "layers"]):
+        with pytest.raises(RetouchError, match="would lie in a folder of layers"):
+            retouch("edit", "a.png", "layers", *arguments, "--overwrite")
+    with pytest.raises(RetouchError, match="--cube layers is a folder of layers"):
+        retouch("edit", "a.png", "layers", "--cube", "layers", "--strength", "0.5")
+    assert {path.name: path.read_bytes() for path in Path("layers").iterdir()} == kept
+
+
+@pytest.mark.parametrize("layers", ["layers", "layers.npz"])
+def test_layers_that_exist_are_replaced_by_others_only_when_told(layers):
+    draw("a.png")
+    draw_mask("m.png")
+    harmonize = ("harmonize", "a.png", *TINTED, "--mask", "m.png", "--layers", layers)
+    retouch(*harmonize)
+    Path("a-harmonized.png").unlink()  # as if the run had been ended before
+    assert retouch(*harmonize).exit_code == 0
+    retouch("edit", "a.png", layers, "--strength", "0.5")
+    with pytest.raises(RetouchError, match=rf"{layers} exists and holds .*: --overwrite replaces it"):
+        retouch(*harmonize, "--suffix", "-again")
+    assert not Path("a-again.png").exists()
+    assert "foreground × 0.5" in retouch("edit", "a.png", layers).stdout
+    assert retouch(*harmonize, "--overwrite").exit_code == 0
+    assert "×" not in retouch("edit", "a.png", layers).stdout
+
+
+def test_layers_of_a_photo_of_another_shape_are_refused():
+    draw("a.png")
+    draw("turned.png", size=(40, 30))
+    draw("larger.png", size=(60, 81))
+    draw_mask("m.png")
+    retouch("harmonize", "a.png", *TINTED, "--mask", "m.png", "--layers", "layers")
+    Image.open("m.png").resize((30, 40)).save("m-turned.png")
+    retouch("harmonize", "turned.png", *TINTED, "--mask", "m-turned.png", "--layers", "others")
+    kept = Path("layers/layers.json").read_bytes()
+    with pytest.raises(RetouchError, match=r"layers are of a photo of 40×30 px, but turned\.png has 30×40"):
+        retouch("edit", "turned.png", "layers", "--strength", "0.5")
+    with pytest.raises(RetouchError, match=r"others are of a photo of 30×40 px, but a\.png has 40×30"):
+        retouch("edit", "a.png", "layers", "--mix", "others", "0.5")
+    assert not Path("turned-edited.png").exists()
+    assert Path("layers/layers.json").read_bytes() == kept
+    assert retouch("edit", "larger.png", "layers", "--strength", "0.5").exit_code == 0
+
+
+def test_a_file_that_is_no_layers_is_kept():
+    draw("a.png")
+    draw_mask("m.png")
+    Path("mine.npz").write_bytes(b"mine")
+    with pytest.raises(RetouchError, match=r"mine\.npz exists and holds something else"):
+        retouch("harmonize", "a.png", *TINTED, "--mask", "m.png", "--layers", "mine.npz")
+    assert Path("mine.npz").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--out", "m.png/a.png"], ["--out", "/proc/a.png"], ["--out", f"new/{'x' * 300}.png"], ["--layers", "m.png/layers"],
+     ["--layers", "m.png/layers.npz"], ["--sheet", "m.png/sheet.png"]],
+)  # fmt: skip
+def test_a_place_that_cannot_be_is_one_sentence(arguments):
+    draw("a.png")
+    draw_mask("m.png")
+    with pytest.raises(RetouchError, match=r": name another place$") as raised:
+        retouch("harmonize", "a.png", *TINTED, "--mask", "m.png", *arguments)
+    assert ".partial" not in str(raised.value)
+    assert not [name for name in names() if "partial" in name]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--out", f"{'x' * 300}.png"], ["--out", f"{'x' * 300}/"], ["--sheet", f"{'x' * 300}.png"]]
+)
+def test_a_name_that_is_too_long_is_one_sentence(monkeypatch, capsys, arguments):
+    draw("a.png")
+    monkeypatch.setattr(sys, "argv", ["retouch", "harmonize", "a.png", *FREE, *arguments])
+    with pytest.raises(SystemExit) as exit_code:
+        cli.main()
+    assert exit_code.value.code == 2
+    assert capsys.readouterr().err.strip().endswith("File name too long: name another place")
+
+
+@pytest.mark.parametrize("photo", ["none.png", "text.png"])
+def test_a_single_photo_that_is_none_is_part_of_the_json(photo):
+    Path("text.png").write_text("no picture")
+    done = retouch("harmonize", photo, *FREE, "--json")
+    assert done.exit_code == 2
+    assert [failure["photo"] for failure in json.loads(done.stdout)["failures"]] == [photo]
+
+
 def test_a_sheet_is_what_its_name_says():
     draw("a.png")
     draw_mask("m.png")

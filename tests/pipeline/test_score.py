@@ -155,6 +155,25 @@ def test_a_sheet_has_the_best_and_the_worst(folder, tmp_path, monkeypatch):
         CliRunner().invoke(cli.app, ["score", str(folder), "--sheet", "sheet.gif"], catch_exceptions=False)
 
 
+def test_a_sheet_replaces_no_picture_and_nothing_unasked(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def score_to(*arguments: str) -> None:
+        CliRunner().invoke(cli.app, ["score", str(folder), "--limit", "1", *arguments], catch_exceptions=False)
+
+    Path("mine.png").write_bytes(b"mine")
+    Path("link.png").symlink_to(folder / "day" / "mask" / "p2.png")  # beyond the limit
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.png")}
+    for name in ("composite/p0.png", "mask/p1.png", "target/p2.png"):
+        with pytest.raises(RetouchError, match="is a picture that is read"):
+            score_to("--sheet", str(folder / "day" / name), "--overwrite")
+    with pytest.raises(RetouchError, match="is a picture that is read"):
+        score_to("--sheet", "link.png", "--overwrite")
+    with pytest.raises(RetouchError, match=r"mine\.png exists: --overwrite replaces it"):
+        score_to("--sheet", "mine.png")
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.png")} == before
+
+
 def test_a_method_without_training_is_a_model_by_name(folder):
     assert find("seam-fit") is None
     network = load("seam-fit", ("image", "mask"))

@@ -5,7 +5,7 @@ import errno
 import typer
 
 from retouch.cli import data, edit, environment, harmonize, masks, output, registry, score, stages
-from retouch.cli.batch import FULL
+from retouch.cli.batch import FULL, NO_PLACE, REMEDY, place_of
 from retouch.errors import RetouchError
 
 READ_ONLY = (errno.EACCES, errno.EROFS)
@@ -30,6 +30,8 @@ def main() -> None:
     except RetouchError as error:
         fail(str(error))
     except OSError as error:
+        if error.errno in NO_PLACE and error.filename:
+            fail(f"{place_of(error)}: {error.strerror}{REMEDY}")
         if error.errno not in (*FULL, *READ_ONLY):
             raise
         remedy = "free some space" if error.errno in FULL else "make it writable"

@@ -1,6 +1,8 @@
 """Work on one photo or many, as a user sees it: results, warnings, a progress bar, a summary, exit codes."""
 
 import errno
+import os
+import re
 import sys
 import time
 import warnings
@@ -22,6 +24,12 @@ if TYPE_CHECKING:
     from retouch.inference.overlap import Outcome, Steps
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
+NO_PLACE = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EILSEQ)
+"""Errors of names that can be no place for a file."""
+UNUSABLE = (*NO_PLACE, errno.ENOENT, errno.EINVAL, errno.EPERM, errno.EBUSY)
+"""Those of pictures and results, which the disk may refuse for further reasons."""
+REMEDY = ": name another place"
+PARTIAL = re.compile(r"\.([^/]+)\.\d+\.partial$")
 SOME_FAILED = 1
 ONE_FAILED = 2
 
@@ -128,9 +136,25 @@ def take(outcome: "Outcome[Job, Written]", report: Report) -> None:
         return
     error = outcome.error or RuntimeError("nothing was written")
     is_full = isinstance(error, OSError) and error.errno in FULL
+    if isinstance(error, OSError) and error.errno in UNUSABLE:
+        error = RetouchError(describe(outcome.item.photo, error))
     if is_full or not (report.many or (report.as_json and isinstance(error, RetouchError))):
         raise error
     report.failed(outcome.item.photo, error)
+
+
+@contextmanager
+def reported(photo: Path, report: Report) -> Iterator[None]:
+    """For what is tried with a single photo before the work: an error is part of the JSON, where that is wanted."""
+    try:
+        yield
+    except RetouchError as error:
+        if not report.as_json:
+            raise
+        report.total = 1
+        report.failed(photo, error)
+        report.finish()
+        raise typer.Exit(ONE_FAILED) from None
 
 
 @contextmanager
@@ -160,7 +184,7 @@ def describe(photo: Path, error: Exception) -> str:
     if isinstance(error, RetouchError):
         message = str(error)
     elif isinstance(error, OSError) and error.strerror:
-        message = f"{error.filename or photo}: {error.strerror}"
+        message = f"{place_of(error) or photo}: {error.strerror}{REMEDY if error.errno in UNUSABLE else ''}"
     elif isinstance(error, MemoryError):
         message = "there is not enough memory for it: try --jobs 1"
     else:
@@ -168,10 +192,14 @@ def describe(photo: Path, error: Exception) -> str:
     return message if str(photo) in message else f"{photo}: {message}"
 
 
+def place_of(error: OSError) -> str | None:
+    """The file that an error is about, by the name that it was to have in the end."""
+    path = error.filename2 or error.filename
+    return PARTIAL.sub(r"\1", os.fsdecode(path)) if isinstance(path, str | bytes) else None
+
+
 def default_threads() -> int:
     """Threads that read and write: as many as cores, at most 4."""
-    import os
-
     return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 4)
 
 

@@ -145,7 +145,8 @@ def edit(
     todo, skipped = split_existing(every, overwrite, replace_results=out is None)
     report = batch.Report("edited", skipped, many=len(every) > 1, as_json=json)
     if len(every) == 1:
-        check_exists(every[0].photo)
+        with batch.reported(every[0].photo, report):
+            check_exists(every[0].photo)
 
     with environment.collect_seldom():
         from retouch.inference.batch_edit import Edits, edit_steps

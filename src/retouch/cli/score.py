@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from retouch.evaluation.score import Harmonize
+    from retouch.evaluation.triples import Triples
 
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a sheet that exists. Without it, it is kept.")]
 PANEL = "Models"
 DEFAULT, BEST_METHOD = "harmonizer", "seam-fit"
 SHEETS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}
@@ -35,6 +37,7 @@ def score(
     sheet: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A picture of the best and the worst of the first model's results.")
     ] = None,
+    overwrite: Overwrite = False,
     limit: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="At most N triples, as evenly over the sub-folders as can be.")
     ] = None,
@@ -51,7 +54,10 @@ def score(
 
     if sheet is not None and sheet.suffix.lower() not in SHEETS:
         raise RetouchError(f"--sheet {sheet}: name a {' or '.join(SHEETS)} file")
-    triples = find_triples(folder).limit(limit)
+    found = find_triples(folder)
+    if sheet is not None:
+        _check_place(sheet, found, overwrite)
+    triples = found.limit(limit)
     models = _load(model)
     from retouch.evaluation.score import methods_without_training
     from retouch.evaluation.score import score as measure
@@ -87,6 +93,16 @@ def _load(names: list[str] | None) -> "dict[str, Harmonize]":
             raise
         output.note(f"only the methods without training are measured: {error}")
         return {}
+
+
+def _check_place(sheet: Path, triples: "Triples", overwrite: bool) -> None:
+    """Raise RetouchError where a sheet would replace a picture that is read, or without `overwrite` any other file."""
+    if not sheet.exists():
+        return
+    if any(sheet.samefile(path) for one in triples.triples for path in (one.composite, one.mask, one.target)):
+        raise RetouchError(f"--sheet {sheet} is a picture that is read: name another place")
+    if not overwrite:
+        raise RetouchError(f"{sheet} exists: --overwrite replaces it, or name another place")
 
 
 def _write_sheet(path: Path, picture: "np.ndarray") -> None:

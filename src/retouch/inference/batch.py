@@ -75,6 +75,8 @@ class Options:
     split_masks: bool = False
     """Whether every number or colour of a mask is a foreground of its own."""
     parse: Callable[[np.ndarray], np.ndarray] | None = None
+    overwrite: bool = False
+    """Whether layers that exist may be replaced by others."""
 
 
 def harmonize_steps(networks: Networks, options: Options, prepare: Callable[[], None]) -> Steps[Job, Inputs, Change, Written]:
@@ -86,7 +88,10 @@ def harmonize_steps(networks: Networks, options: Options, prepare: Callable[[], 
     def compute(job: Job, inputs: Inputs) -> Change:
         return harmonize_job(job, inputs, networks, options)
 
-    return Steps(read_job, compute, write_job, lambda job: count_pixels(job.photo), prepare)
+    def write_result(job: Job, inputs: Inputs, change: Change) -> Written:
+        return write_job(job, inputs, change, options.overwrite)
+
+    return Steps(read_job, compute, write_result, lambda job: count_pixels(job.photo), prepare)
 
 
 def count_pixels(path: Path) -> int:
@@ -168,13 +173,17 @@ def blend(before: np.ndarray, after: np.ndarray, strength: float) -> np.ndarray:
     return cv2.addWeighted(after, strength, before, 1 - strength, 0)
 
 
-def write_job(job: Job, inputs: Inputs, change: Change) -> Written:
-    """Write the layers and the sheet, where the job has them, and then the result. Raises RetouchError."""
+def write_job(job: Job, inputs: Inputs, change: Change, overwrite: bool = False) -> Written:
+    """Write the layers and the sheet, where the job has them, and then the result.
+
+    Layers that exist and are others are replaced with `overwrite` only; the same ones are those of a run that was ended
+    before the result was written. Raises RetouchError.
+    """
     from retouch.editing.layer_files import save_layers
 
     kept = []
     if job.layers and change.layers:
-        save_layers(change.layers, job.layers)
+        save_layers(change.layers, job.layers, overwrite)
         kept.append(job.layers)
     if job.sheet and change.layers:
         write_sheet(job.sheet, inputs.picture.pixels, change.pixels, change.layers)

@@ -12,9 +12,10 @@ from retouch.editing.layer_files import TEXT, load_layers, save_layers
 from retouch.errors import RetouchError
 from retouch.inference.batch import Written, count_pixels, space_option, write_sheet
 from retouch.inference.harmonize import retouch
-from retouch.inference.jobs import LAYERS_SUFFIX, Job
+from retouch.inference.jobs import LAYERS_SUFFIX, Job, is_in_layers
 from retouch.inference.overlap import Steps
 from retouch.pictures.file import Picture, read
+from retouch.pictures.mask_placement import fits
 from retouch.pictures.masks import read_mask
 from retouch.pictures.write import check_output, write
 
@@ -74,15 +75,18 @@ def edit_steps(place: Path, edits: Edits, many: bool) -> Steps[Job, Stored, Edit
     With `many` photos, places of layers and of LUTs are folders by the photos' names.
     """
 
+    def cube_place(job: Job) -> Path | None:
+        return edits.cube / job.photo.stem if edits.cube and many else edits.cube
+
     def read_job(job: Job) -> Stored:
-        return _read(job, place, edits, many)
+        return _read(job, place, edits, many, cube_place(job))
 
     def compute(_job: Job, stored: Stored) -> Edited:
         edited = edits.apply(stored.layers, stored.other, stored.region, stored.limit)
         return Edited(retouch(edited, stored.picture.pixels, **space_option(stored.picture)), edited)
 
     def write_job(job: Job, stored: Stored, edited: Edited) -> Written:
-        return _write(job, stored, edited, edits.cube / job.photo.stem if edits.cube and many else edits.cube)
+        return _write(job, stored, edited, cube_place(job))
 
     return Steps(read_job, compute, write_job, lambda job: count_pixels(job.photo))
 
@@ -100,14 +104,16 @@ def layers_of(photo: Path, place: Path, many: bool) -> Path:
     raise RetouchError(f"{place} has no layers of {photo}: make them with `retouch harmonize PHOTO --layers {place}`")
 
 
-def _read(job: Job, place: Path, edits: Edits, many: bool) -> Stored:
+def _read(job: Job, place: Path, edits: Edits, many: bool, cube: Path | None) -> Stored:
     picture = read(job.photo)
     if job.missing:
         raise RetouchError(f"{job.photo}: {'; '.join(job.missing)}")
     own = layers_of(job.photo, place, many)
-    layers = load_layers(own)
-    other = None if edits.mix is None else load_layers(layers_of(job.photo, edits.mix[0], many))
+    if cube is not None and is_in_layers(cube / "any.cube"):
+        raise RetouchError(f"--cube {cube} is a folder of layers, which is written anew: name another folder")
     size = (picture.pixels.shape[0], picture.pixels.shape[1])
+    layers = _load(own, job.photo, size)
+    other = None if edits.mix is None else _load(layers_of(job.photo, edits.mix[0], many), job.photo, size)
     region = read_mask(job.masks[0], size, picture.form.orientation, picture.pixels) if job.masks else None
     limit = read_mask(job.confine, size, picture.form.orientation, picture.pixels) if job.confine else None
     paths = (*job.masks, *([job.confine] if job.confine else ()))
@@ -122,6 +128,18 @@ def _read(job: Job, place: Path, edits: Edits, many: bool) -> Stored:
         None if limit is None else limit.values,
         (*picture.warnings, *check_output(job.result, picture), *warnings),
     )
+
+
+def _load(place: Path, photo: Path, size: tuple[int, int]) -> EditedLayers:
+    """The layers at a place. Raises RetouchError where they are of a photo of another shape than `size`, (H, W)."""
+    layers = load_layers(place)
+    if not fits(layers.picture_size, size):
+        (height, width), (other_height, other_width) = layers.picture_size, size
+        raise RetouchError(
+            f"{place} are of a photo of {width}×{height} px, but {photo} has {other_width}×{other_height}: "
+            "name the layers of this photo"
+        )
+    return layers
 
 
 def _write(job: Job, stored: Stored, edited: Edited, cube: Path | None) -> Written:

@@ -1,7 +1,7 @@
 """What is done to which photo, and where results go: told, and refused, before any picture is read."""
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +11,8 @@ from retouch.inference.photo_files import PATTERN, Companions
 from retouch.pictures.formats import FORMATS, result_suffix
 
 LAYERS_SUFFIX = ".npz"
+LAYERS_TEXT = "layers.json"
+"""The file that makes a folder one of layers."""
 SHEETS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 
 
@@ -70,7 +72,9 @@ class Naming:
         if many or not (self.out.suffix or self.out.exists()):
             return False
         if not is_picture:
-            raise RetouchError(f"{self.out}: a picture is written as {', '.join(FORMATS)}; name the result with one of these")
+            raise RetouchError(
+                f"{self.out}: a picture is written as {', '.join(FORMATS)}; name it with one of these, or make the folder"
+            )
         if self.suffix is not None and FORMATS[self.suffix] != FORMATS[self.out.suffix.lower()]:
             raise RetouchError(f"--out {self.out} and --format {self.suffix[1:]} name different formats: leave one out")
         return True
@@ -161,8 +165,9 @@ def _sheet_place(place: Path | None, photo: Path, many: bool) -> Path | None:
 
 
 def check(jobs: Iterable[Job]) -> None:
-    """Raise RetouchError where a picture would be written over an input, or over another job's picture."""
+    """Raise RetouchError where a picture would be written over an input, another job's picture, or among layers."""
     jobs = list(jobs)
+    folders = {job.layers.resolve() for job in jobs if job.layers and job.layers.suffix != LAYERS_SUFFIX}
     inputs = {identity: path for job in jobs for path in job.inputs if (identity := _identity(path)) is not None}
     places: dict[Path, Job] = {}
     for job in jobs:
@@ -170,9 +175,16 @@ def check(jobs: Iterable[Job]) -> None:
             if (identity := _identity(path)) in inputs and not path.is_dir():
                 what = "the photo itself" if inputs[identity] in [job.photo] else f"{inputs[identity]}, which is read"
                 raise RetouchError(f"{path} is {what}, and layers need it: name another place")
+            if path in job.outputs and is_in_layers(path, folders):
+                raise RetouchError(f"{path} would lie in a folder of layers, which is written anew: name another place")
             other = places.setdefault(path.absolute(), job)
             if other is not job or [*job.outputs, job.layers].count(path) > 1:
                 raise RetouchError(f"{path} would be written twice, for {other.photo} and {job.photo}: harmonize them apart")
+
+
+def is_in_layers(path: Path, folders: Collection[Path] = ()) -> bool:
+    """Whether a file of this path would lie among the files of layers: in a folder that holds them, or one of `folders`."""
+    return path.parent.resolve() in folders or (path.parent / LAYERS_TEXT).is_file()
 
 
 def check_exists(path: Path) -> None:
