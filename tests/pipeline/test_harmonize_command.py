@@ -1,5 +1,6 @@
 """`retouch harmonize` and `retouch edit` over many pictures, and what they say, refuse and leave alone."""
 
+import errno
 import json
 import os
 import pty
@@ -251,6 +252,20 @@ def test_a_name_that_is_too_long_is_one_sentence(monkeypatch, capsys, arguments)
         cli.main()
     assert exit_code.value.code == 2
     assert capsys.readouterr().err.strip().endswith("File name too long: name another place")
+
+
+def test_a_place_that_is_read_only_is_told_by_its_name(monkeypatch, capsys):
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", "out/.a.png.12.partial")
+
+    draw("a.png", "b.png")
+    monkeypatch.setattr("retouch.inference.batch.write", refuse)
+    several = retouch("harmonize", "a.png", "b.png", *FREE)
+    assert "error: a.png: out/a.png: Read-only file system: make it readable and writable" in several.stderr
+    monkeypatch.setattr(sys, "argv", ["retouch", "harmonize", "a.png", *FREE])
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert capsys.readouterr().err.startswith("error: out/a.png: Read-only file system; make it writable")
 
 
 @pytest.mark.parametrize("photo", ["none.png", "text.png"])

@@ -1,14 +1,10 @@
 """The command line's entry: its commands, and errors in one line."""
 
-import errno
-
 import typer
 
 from retouch.cli import data, edit, environment, harmonize, masks, output, registry, score, stages
-from retouch.cli.batch import FULL, NO_PLACE, REMEDY, place_of
+from retouch.cli.batch import FULL, NO_PLACE, READ_ONLY, REMEDY, place_of
 from retouch.errors import RetouchError
-
-READ_ONLY = (errno.EACCES, errno.EROFS)
 
 app = typer.Typer(
     name="retouch",
@@ -35,7 +31,7 @@ def main() -> None:
         if error.errno not in (*FULL, *READ_ONLY):
             raise
         remedy = "free some space" if error.errno in FULL else "make it writable"
-        fail(f"{error.filename or 'the disk'}: {error.strerror}; {remedy} and run the same command again, it continues")
+        fail(f"{place_of(error) or 'the disk'}: {error.strerror}; {remedy} and run the same command again, it continues")
 
 
 def fail(message: str) -> None:

@@ -28,6 +28,7 @@ NO_PLACE = (errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno
 """Errors of names that can be no place for a file."""
 UNUSABLE = (*NO_PLACE, errno.ENOENT, errno.EINVAL, errno.EPERM, errno.EBUSY)
 """Those of pictures and results, which the disk may refuse for further reasons."""
+READ_ONLY = (errno.EACCES, errno.EROFS)
 REMEDY = ": name another place"
 PARTIAL = re.compile(r"\.([^/]+)\.\d+\.partial$")
 SOME_FAILED = 1
@@ -184,12 +185,17 @@ def describe(photo: Path, error: Exception) -> str:
     if isinstance(error, RetouchError):
         message = str(error)
     elif isinstance(error, OSError) and error.strerror:
-        message = f"{place_of(error) or photo}: {error.strerror}{REMEDY if error.errno in UNUSABLE else ''}"
+        message = f"{place_of(error) or photo}: {error.strerror}{remedy_of(error)}"
     elif isinstance(error, MemoryError):
         message = "there is not enough memory for it: try --jobs 1"
     else:
         message = f"unexpected {type(error).__name__}: {error}"
     return message if str(photo) in message else f"{photo}: {message}"
+
+
+def remedy_of(error: OSError) -> str:
+    """How a message about an error ends: with what to do, where that is known."""
+    return ": make it readable and writable" if error.errno in READ_ONLY else REMEDY if error.errno in UNUSABLE else ""
 
 
 def place_of(error: OSError) -> str | None:
