@@ -60,7 +60,7 @@ def test_every_variant_is_listed_with_its_paper_and_task():
 
 
 def test_names_tell_what_can_be_trained():
-    assert set(names(trainable=False)) == {"identity", "reinhard", "histogram", "poisson"}
+    assert set(names(trainable=False)) == {"identity", "reinhard", "histogram", "poisson", "poisson-fit", "seam-fit"}
     assert sorted(names(trainable=True) + names(trainable=False)) == names()
 
 
