@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from PIL import Image
 from typer.testing import CliRunner
@@ -172,6 +173,21 @@ def test_a_sheet_replaces_no_picture_and_nothing_unasked(folder, tmp_path, monke
     with pytest.raises(RetouchError, match=r"mine\.png exists: --overwrite replaces it"):
         score_to("--sheet", "mine.png")
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.png")} == before
+
+
+def test_files_that_only_tifffile_reads_are_measured(folder):
+    expected = scores(folder, undo=undo)["undo"]["mse"]
+    for role in ("composite", "mask", "target"):
+        for path in (folder / "day" / role).iterdir():
+            values = np.asarray(Image.open(path)) / 255
+            kind = np.float64 if role == "mask" else np.float32
+            tifffile.imwrite(
+                path.with_suffix(".tif"), values.astype(kind), photometric="minisblack" if role == "mask" else "rgb"
+            )
+            path.unlink()
+    summary = summarize(score(find_triples(folder), only(undo=undo)))
+    assert summary["count"] == 5
+    assert summary["models"]["undo"]["mse"] == pytest.approx(expected, rel=0.01)
 
 
 def test_a_method_without_training_is_a_model_by_name(folder):

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -468,3 +469,47 @@ def _converted(picture: Image.Image, mode: str) -> Image.Image:
     for step in steps:
         picture = picture.convert(step)
     return picture
+
+
+GREY_TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float16", "float32", "float64")
+
+
+@pytest.mark.parametrize("kind", GREY_TYPES)
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("in_planes", [False, True])
+def test_a_tiff_mask_of_any_type(kind, channels, in_planes, tmp_path):
+    inside = disc((40, 50), 12, 0.01) > 0.5
+    white = {"uint8": 255, "uint16": 65535, "int16": 255, "int32": 65535}.get(kind, 1)
+    values = (inside * white).astype(kind)
+    alpha = channels in (2, 4)
+    planes = [np.zeros_like(values) if alpha else values] * (channels - alpha) + [values] * alpha
+    array = np.stack(planes, axis=0 if in_planes else 2) if channels > 1 else values
+    options = {"planarconfig": "separate" if in_planes else "contig"} if channels > 1 else {}
+    options |= {"extrasamples": ["unassalpha"]} if alpha else {}
+    path = tmp_path / "mask.tif"
+    tifffile.imwrite(path, array, photometric="rgb" if channels > 2 else "minisblack", **options)
+    assert_quietly_equal(read_mask(path, (40, 50)), np.where(inside, 255, 0))
+
+
+def test_a_tiff_mask_that_pillow_does_not_know_keeps_its_orientation(tmp_path):
+    inside = disc((40, 50), 12, 0.01) > 0.5
+    path = tmp_path / "mask.tif"
+    tifffile.imwrite(path, inside.astype(np.float64), photometric="minisblack", extratags=[(274, "H", 1, 3, True)])
+    assert_quietly_equal(read_mask(path, (40, 50)), np.where(inside, 255, 0)[::-1, ::-1])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e9])
+@pytest.mark.parametrize("shape", [(40, 50), (40, 50, 3)])
+def test_a_tiff_mask_of_no_numbers_is_one_sentence(value, shape, tmp_path):
+    path = tmp_path / "mask.tif"
+    tifffile.imwrite(path, np.full(shape, value), photometric="rgb" if len(shape) == 3 else "minisblack")
+    with pytest.raises(SourceError, match=r"mask\.tif holds values .*: give a mask"):
+        read_mask(path, (40, 50))
+
+
+def test_a_cut_tiff_mask_is_refused(tmp_path):
+    path = tmp_path / "mask.tif"
+    tifffile.imwrite(path, np.ones((40, 50)), photometric="minisblack")
+    path.write_bytes(path.read_bytes()[:-5000])
+    with pytest.raises(SourceError, match=r"mask\.tif cannot be decoded"):
+        read_mask(path, (40, 50))

@@ -1,7 +1,6 @@
 """The pictures of a triple, read as `retouch harmonize` reads them and made comparable: 8 bits, sRGB, one size."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -9,7 +8,6 @@ from retouch.errors import SourceError
 from retouch.evaluation.triples import Triple
 from retouch.images import resize
 from retouch.inference.full_size import as_rgb
-from retouch.pictures.decode import decode, orientation
 from retouch.pictures.file import Picture, read
 from retouch.pictures.masks import read_mask
 
@@ -40,7 +38,7 @@ def read_triple(triple: Triple) -> TriplePictures:
     """
     composite = read(triple.composite)
     size = (composite.pixels.shape[0], composite.pixels.shape[1])
-    mask = read_mask(triple.mask, size, _orientation(triple.composite), composite.pixels)
+    mask = read_mask(triple.mask, size, composite.form.orientation, composite.pixels)
     target = srgb_pixels(read(triple.target))
     notes = [f"{triple.mask}: {warning}" for warning in mask.warnings]
     if target.shape[:2] != size:
@@ -60,10 +58,6 @@ def srgb_pixels(picture: Picture) -> np.ndarray:
     if not picture.space.is_srgb:
         return np.rint(np.clip(picture.space.to_srgb(pixels), 0, 1) * 255).astype(np.uint8)
     return pixels if pixels.dtype == np.uint8 else np.rint(pixels / CODES_OF_16_BITS).astype(np.uint8)
-
-
-def _orientation(path: Path) -> int:
-    return orientation(decode(path))
 
 
 def _size(pixels: np.ndarray) -> str:

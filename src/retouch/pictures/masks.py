@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from retouch.errors import SourceError
-from retouch.pictures.decode import decode
+from retouch.pictures.mask_files import open_mask
 from retouch.pictures.mask_kinds import mask_numbers, mask_values
 from retouch.pictures.mask_placement import place, stored_orientation
 
@@ -34,7 +34,7 @@ def read_mask(path: Path, size: tuple[int, int], turned: int = 1, photo: np.ndar
     without an orientation of its own lies. A mask of another size is stretched where its shape is the photo's. Raises
     SourceError that names the file where it is of another shape, or no mask.
     """
-    file = decode(path)
+    file = open_mask(path)
     values, warnings = mask_values(file, path)
     values, more = place(values, stored_orientation(file), path, size, turned, photo)
     return Mask(values, (*warnings, *more, *_hints(values)))
@@ -66,7 +66,7 @@ def read_foregrounds(
 
 def _split(path: Path, size: tuple[int, int], turned: int, photo: np.ndarray | None) -> list[Mask]:
     """The regions of a label map, by number. Soft where the map is stretched; together they are never more than 255."""
-    file = decode(path)
+    file = open_mask(path)
     numbers = mask_numbers(file, path)
     present = [int(number) for number in np.unique(numbers) if number]
     if not present or len(present) > MAX_FOREGROUNDS:

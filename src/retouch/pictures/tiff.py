@@ -87,7 +87,7 @@ def _decode(page: TiffPage, path: Path) -> Decoded:
         raise UnsupportedError(f"{bits} bits of kind {kind}", [])
     if page.imagewidth * page.imagelength * channels * page.dtype.itemsize > MAX_BYTES:
         raise SourceError(f"{path} takes more than {MAX_BYTES >> 30} GiB in memory: make it smaller")
-    _check_length(page, path.stat().st_size)
+    check_length(page, path.stat().st_size)
     array = page.asarray()
     array = np.moveaxis(array, 0, -1) if int(page.planarconfig) == 2 and channels > 1 else array
     array = np.ascontiguousarray(array.reshape(page.imagelength, page.imagewidth, channels))
@@ -116,7 +116,7 @@ def _decode(page: TiffPage, path: Path) -> Decoded:
     return Decoded(pixels, "TIFF", values=values, options=options)
 
 
-def _check_length(page: TiffPage, length: int) -> None:
+def check_length(page: TiffPage, length: int) -> None:
     """Raises UnsupportedError where the file ends before its pixels: they would be black, and a lie would take memory."""
     counts, offsets = page.databytecounts, page.dataoffsets
     if not counts or any(offset + count > length for offset, count in zip(offsets, counts, strict=False) if count):
