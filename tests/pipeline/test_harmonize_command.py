@@ -147,6 +147,19 @@ def test_one_start_is_enough_and_the_second_run_does_what_is_left():
     assert pixels("in/b-harmonized.png").shape == (30, 40, 3)
 
 
+def test_results_of_other_commands_are_no_photos():
+    draw("in/a.png", "in/b.png")
+    draw_mask("m/a.png", "m/b.png")
+    assert retouch("harmonize", "in", *TINTED, "--mask", "m", "--layers", "layers").exit_code == 0
+    edited = retouch("edit", "in", "layers", "--strength", "0.5")
+    assert (edited.exit_code, edited.stdout.split()) == (0, ["in/a-edited.png", "in/b-edited.png"])
+    assert "left out 2 results of an earlier run (…-harmonized)" in edited.stderr
+    draw_mask("in/a-mask.png", "in/b-mask.png")
+    again = retouch("harmonize", "in", *FREE, "--out", "out")
+    assert again.stdout.split() == ["out/a.png", "out/b.png"]
+    assert "left out 6 results of an earlier run (…-harmonized, …-edited, …-mask)" in again.stderr
+
+
 def test_what_exists_is_kept_unless_told_otherwise():
     draw("a.png", "other.png")
     kept = Path("other.png").read_bytes()

@@ -5,6 +5,7 @@ import struct
 from pathlib import Path
 
 import cv2
+import icc_profiles
 import numpy as np
 import pytest
 import tifffile
@@ -382,6 +383,22 @@ def test_odd_sizes(size, suffix, tmp_path):
     Image.new("RGB", size[::-1], (90, 20, 30)).save(tmp_path / f"photo{suffix}")
     _, _, result = round_trip(tmp_path / f"photo{suffix}")
     assert result.pixels.shape == (*size, 3)
+
+
+@pytest.mark.parametrize("profile", [icc_profiles.DISPLAY_P3, icc_profiles.PROPHOTO])
+@pytest.mark.parametrize("suffix", sorted(FORMATS))
+def test_colours_are_the_same_in_any_format(profile, suffix, colours, tmp_path):
+    """A format without profiles gets the colours in sRGB, and that is said."""
+    soft = 110 + colours[..., :3] // 8  # inside sRGB, whatever the space
+    Image.fromarray(soft).save(tmp_path / "a.png", icc_profile=profile)
+    photo = read(tmp_path / "a.png")
+    out = tmp_path / f"out{suffix}"
+    said = check_output(out, photo)
+    write(photo.pixels, out, photo)
+    again = read(out)
+    expected, actual = photo.space.to_srgb(photo.pixels), again.space.to_srgb(again.pixels)
+    assert np.abs(expected - actual).mean() < 0.02
+    assert bool(said) == (suffix == ".bmp")
 
 
 def huge_tiff() -> bytes:

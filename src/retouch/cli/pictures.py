@@ -58,13 +58,15 @@ Json = Annotated[
 
 
 def find_photos(arguments: Sequence[str], ending: str) -> list[Path]:
-    """The photos that are meant; results of an earlier run among them are left out, and that is said."""
-    from retouch.inference.photo_files import earlier_results, find_photos
+    """The photos that are meant; results of earlier runs among them, of any command, are left out, and that is said."""
+    from retouch.inference.photo_files import RESULT_ENDINGS, earlier_results, find_photos
 
     photos = find_photos(arguments)
-    results = set(earlier_results(photos, ending))
+    by_ending = {one: earlier_results(photos, one) for one in dict.fromkeys((ending, *RESULT_ENDINGS))}
+    results = {path for paths in by_ending.values() for path in paths}
     if results:
-        output.note(f"left out {len(results)} results of an earlier run (…{ending})")
+        endings = ", ".join(f"…{one}" for one, paths in by_ending.items() if paths)
+        output.note(f"left out {len(results)} results of an earlier run ({endings})")
     return [photo for photo in photos if photo not in results]
 
 

@@ -14,6 +14,8 @@ READ_ONLY_SUFFIXES = (".gif", ".jp2", ".j2k", ".ppm", ".pgm", ".psd", ".tga", ".
 PICTURES = frozenset({*FORMATS, *READ_ONLY_SUFFIXES})
 """Suffixes, in lower case, of the files that a folder's photos, masks and maps are."""
 MASK_ENDINGS = ("", "-mask", "_mask")
+RESULT_ENDINGS = ("-harmonized", "-edited", "-mask")
+"""Of results beside their photos, whichever command made them."""
 IHARMONY4 = re.compile(r"(.+_\d+)_\d+")
 """iHarmony4's composites, a_1_2: the second version of a's first mask, a_1."""
 PATTERN = re.compile(r"[*?[]")
@@ -66,13 +68,17 @@ def natural_order(path: Path) -> list[tuple[int, str]]:
     return [(int(part) if part.isdecimal() else 0, part) for part in parts]
 
 
-def earlier_results(photos: Iterable[Path], ending: str) -> list[Path]:
+def earlier_results(photos: Iterable[Path], *endings: str) -> list[Path]:
     """Those of `photos` that are results of others of them, by their names: a-harmonized.jpg beside a.jpg."""
+    photos = list(photos)
     stems = {(photo.parent, photo.stem) for photo in photos}
     return [
         photo
         for photo in photos
-        if ending and photo.stem.endswith(ending) and (photo.parent, photo.stem.removesuffix(ending)) in stems
+        if any(
+            ending and photo.stem.endswith(ending) and (photo.parent, photo.stem.removesuffix(ending)) in stems
+            for ending in endings
+        )
     ]
 
 

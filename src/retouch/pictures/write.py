@@ -65,9 +65,12 @@ def check_output(path: Path, picture: Picture) -> tuple[str, ...]:
         losses.append(f"its 16 bits a channel become 8 in {kind}")
     if kind != form.format and form.values is not None and form.values.has_own_colours:
         losses.append(f"its inks or Lab values become RGB in {kind}")
+    if kind in WITHOUT_PROFILE and not picture.space.is_srgb:
+        losses.append(f"its colours become sRGB in {kind}, which holds no colour profile")
     return tuple(losses)
 
 
+WITHOUT_PROFILE = ("BMP",)
 DEEP = ("PNG", "TIFF", "HEIF")
 
 
@@ -136,6 +139,8 @@ def _write_avif(pixels: np.ndarray, file: BinaryIO, picture: Picture) -> None:
 
 def _write_bmp(pixels: np.ndarray, file: BinaryIO, picture: Picture) -> None:
     options = {"dpi": picture.form.metadata.dpi} if picture.form.metadata.dpi else {}
+    if not picture.space.is_srgb:
+        pixels = np.rint(np.clip(picture.space.to_srgb(pixels), 0, 1) * 255).astype(np.uint8)
     Image.fromarray(pixels).save(file, "BMP", **options)
 
 
