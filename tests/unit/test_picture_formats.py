@@ -14,6 +14,7 @@ from PIL import Image, ImageCms
 from retouch.errors import RetouchError, SourceError
 from retouch.images import resize
 from retouch.pictures import decode as decoding
+from retouch.pictures import png
 from retouch.pictures.color_space import color_space
 from retouch.pictures.file import read
 from retouch.pictures.formats import FORMATS, result_suffix
@@ -399,6 +400,25 @@ def test_colours_are_the_same_in_any_format(profile, suffix, colours, tmp_path):
     expected, actual = photo.space.to_srgb(photo.pixels), again.space.to_srgb(again.pixels)
     assert np.abs(expected - actual).mean() < 0.02
     assert bool(said) == (suffix == ".bmp")
+
+
+@pytest.mark.parametrize(
+    ("name", "contents", "is_said"),
+    [
+        (b"cICP", bytes([9, 16, 0, 1]), True),
+        (b"cICP", bytes([1, 13, 0, 1]), False),
+        (b"gAMA", struct.pack(">I", 100_000), True),
+        (b"gAMA", struct.pack(">I", 45_455), False),
+        (b"cHRM", struct.pack(">8I", 31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000), True),
+        (b"cHRM", struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000), False),
+    ],
+)
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_a_png_whose_colours_are_told_otherwise_is_taken_for_srgb_and_that_is_said(name, contents, is_said, kind, tmp_path):
+    (tmp_path / "a.png").write_bytes(png.encode(np.full((8, 9, 3), 99, kind), [(name, contents)]))
+    said = [warning for warning in read(tmp_path / "a.png").warnings if "taken for sRGB" in warning]
+    assert len(said) == is_said
+    assert not is_said or name.decode() in said[0]
 
 
 def huge_tiff() -> bytes:

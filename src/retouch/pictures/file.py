@@ -13,6 +13,7 @@ from retouch.pictures.decode import SIDEWAYS, decode, orientation, reading, turn
 from retouch.pictures.formats import HEADER_BYTES, Decoded, Form, Picture, format_of
 from retouch.pictures.heif import read_heic
 from retouch.pictures.metadata import Metadata, fit_exif, fit_xmp, has_gain_map
+from retouch.pictures.png import other_space
 from retouch.pictures.stored import StoredValues
 
 __all__ = ["Picture", "decode_file", "read", "read_labels"]
@@ -80,6 +81,8 @@ def _metadata(decoded: Decoded, size: tuple[int, int]) -> tuple[Metadata, ColorS
             decoded.warnings.append(space.warning)
             icc = None
         profile = icc
+    elif chunk := other_space(decoded.options.get("chunks", ())):
+        decoded.warnings.append(f"its colours are not sRGB, says {chunk}, which is not read: they are taken for sRGB")
     dpi = decoded.dpi[::-1] if decoded.dpi and decoded.orientation in SIDEWAYS else decoded.dpi
     return Metadata(exif, had_thumbnail, xmp, icc, decoded.iptc, decoded.comment, dpi), space, profile
 
