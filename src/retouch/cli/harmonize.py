@@ -51,7 +51,10 @@ def harmonize(
     photos: Photos,
     model: Annotated[
         str,
-        typer.Option(autocompletion=completion.models, help="A registered model, or a network's .safetensors file."),
+        typer.Option(
+            autocompletion=completion.models,
+            help="A registered model, a method without training such as seam-fit, or a network's .safetensors file.",
+        ),
     ] = "harmonizer",
     mask: Annotated[
         list[Path] | None,

@@ -44,8 +44,8 @@ def mask(
 ) -> None:
     """Find the foreground of photos: masks of their size, white inside, with soft edges where the photo's are.
 
-    What stands out is found, be it a person, an animal or a thing. Where that is not what was pasted, paint a mask: any kind
-    will do, see docs/retoucher.md.
+    What stands out is found, be it a person, an animal or a thing. Where that
+    is not what was pasted, paint a mask: any kind will do, see docs/retoucher.md.
     """
     from retouch.inference import mask_photos as work
     from retouch.inference.jobs import Naming, plan

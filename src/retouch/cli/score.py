@@ -10,27 +10,26 @@ from retouch.cli.output import AsJson
 from retouch.errors import RetouchError, TrackingError
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from retouch.evaluation.score import Harmonize
     from retouch.evaluation.triples import Triples
 
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a sheet that exists. Without it, it is kept.")]
 PANEL = "Models"
 DEFAULT, BEST_METHOD = "harmonizer", "seam-fit"
-SHEETS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg"}
 commands = typer.Typer()
 
 
 @commands.command(rich_help_panel=PANEL)
 def score(
     folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="iHarmony4's layout, or folders composite, mask and target; at any depth.")
+        Path,
+        typer.Argument(metavar="FOLDER", help="iHarmony4's layout, or folders composite, mask and target; sub-folders count."),
     ],
     model: Annotated[
         list[str] | None,
         typer.Option(
-            autocompletion=completion.models, help="A registered model, or a network's .safetensors file. Repeatable."
+            autocompletion=completion.models,
+            help="A registered model, a method such as seam-fit, or a network's .safetensors file. Repeatable.",
         ),
     ] = None,
     json: AsJson = False,
@@ -47,28 +46,28 @@ def score(
 ) -> None:
     """Measure models on real composites, beside the methods without training.
 
-    FOLDER holds triples: composites, masks and the pictures as they should be. Each composite is harmonized at its full size,
-    as `retouch harmonize` does. The MSE is compared with the composite's own: below 1 a model helps.
+    FOLDER holds triples: composites, masks and the pictures as they should be.
+    Each composite is harmonized at its full size, as `retouch harmonize` does.
+    The MSE is compared with the composite's own: below 1 a model helps.
     """
     from retouch.evaluation.triples import find_triples
 
-    if sheet is not None and sheet.suffix.lower() not in SHEETS:
-        raise RetouchError(f"--sheet {sheet}: name a {' or '.join(SHEETS)} file")
-    found = find_triples(folder)
+    triples = find_triples(folder)
     if sheet is not None:
-        _check_place(sheet, found, overwrite)
-    triples = found.limit(limit)
+        _check_place(sheet, triples, overwrite)
+    triples = triples.limit(limit)
     models = _load(model)
     from retouch.evaluation.score import methods_without_training
     from retouch.evaluation.score import score as measure
     from retouch.evaluation.score_sheet import sheet as draw
     from retouch.evaluation.score_summary import HEADINGS, rows, subset_headings, subset_rows, summarize
+    from retouch.pictures.write import write_plain
 
     methods = models | {name: one for name, one in methods_without_training().items() if name not in models}
     scores = measure(triples, methods, size == "working")
     summary = summarize(scores)
     if sheet is not None:
-        _write_sheet(sheet, draw(scores, methods, next(iter(models), BEST_METHOD), size == "working"))
+        write_plain(draw(scores, methods, next(iter(models), BEST_METHOD), size == "working"), sheet)
     for note in scores.notes:
         output.note(note)
     if json:
@@ -96,18 +95,14 @@ def _load(names: list[str] | None) -> "dict[str, Harmonize]":
 
 
 def _check_place(sheet: Path, triples: "Triples", overwrite: bool) -> None:
-    """Raise RetouchError where a sheet would replace a picture that is read, or without `overwrite` any other file."""
+    """Raise RetouchError for a name that is no picture's, for a picture that is read, and unasked for any that exists."""
+    from retouch.pictures.formats import FORMATS
+
+    if sheet.suffix.lower() not in FORMATS:
+        raise RetouchError(f"--sheet {sheet}: a sheet is written as {', '.join(FORMATS)}; name it with one of these")
     if not sheet.exists():
         return
     if any(sheet.samefile(path) for one in triples.triples for path in (one.composite, one.mask, one.target)):
         raise RetouchError(f"--sheet {sheet} is a picture that is read: name another place")
     if not overwrite:
         raise RetouchError(f"{sheet} exists: --overwrite replaces it, or name another place")
-
-
-def _write_sheet(path: Path, picture: "np.ndarray") -> None:
-    from retouch.files import atomic_file
-    from retouch.images import encode
-
-    with atomic_file(path) as partial:
-        partial.write_bytes(encode(picture, SHEETS[path.suffix.lower()]))

@@ -1,4 +1,4 @@
-"""What is done to which photo, and where results go: told, and refused, before any picture is read."""
+"""What is done to which photo, and where results go: planned, and refused, before any picture is read."""
 
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -13,7 +13,6 @@ from retouch.pictures.formats import FORMATS, result_suffix
 LAYERS_SUFFIX = ".npz"
 LAYERS_TEXT = "layers.json"
 """The file that makes a folder one of layers."""
-SHEETS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff")
 
 
 @dataclass(frozen=True)
@@ -122,16 +121,16 @@ def plan(
 
     jobs = []
     for photo in photos:
-        found = {path: companion(path, photo) for path in (*masks, *(p for p in (confine, labels) if p is not None))}
+        companions = {path: companion(path, photo) for path in (*masks, *(p for p in (confine, labels) if p is not None))}
         job = Job(
             photo,
             naming.result(photo, many),
-            masks=tuple(path for mask in masks if (path := found[mask]) is not None),
-            confine=found[confine] if confine else None,
-            labels=found[labels] if labels else None,
+            masks=tuple(path for mask in masks if (path := companions[mask]) is not None),
+            confine=companions[confine] if confine else None,
+            labels=companions[labels] if labels else None,
             layers=_layers_place(layers, photo, many),
             sheet=_sheet_place(sheet, photo, many),
-            missing=tuple(f"{folder} has no file for it" for folder, path in found.items() if path is None),
+            missing=tuple(f"{folder} has no file for it" for folder, path in companions.items() if path is None),
         )
         jobs.append(job)
     masks_of_others = {mask.resolve() for job in jobs for mask in job.masks}
@@ -154,13 +153,13 @@ def _layers_place(place: Path | None, photo: Path, many: bool) -> Path | None:
 def _sheet_place(place: Path | None, photo: Path, many: bool) -> Path | None:
     if place is None:
         return None
-    is_picture = place.suffix.lower() in SHEETS
+    is_picture = place.suffix.lower() in FORMATS
     if many or place.is_dir():
         if not place.is_dir() and (is_picture or place.exists()):
             raise RetouchError(f"--sheet {place} is one file, and there are several photos: name a folder")
         return place / fitting_name(photo.stem, "-sheet.png")
     if not is_picture:
-        raise RetouchError(f"--sheet {place}: a sheet is written as {', '.join(SHEETS)}; name it with one of these")
+        raise RetouchError(f"--sheet {place}: a sheet is written as {', '.join(FORMATS)}; name it with one of these")
     return place
 
 
