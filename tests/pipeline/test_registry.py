@@ -1,6 +1,7 @@
 """The registry with tiny real networks and a SQLite store: what is registered, promoted, taken back and served."""
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -316,6 +317,21 @@ def test_without_a_shared_test_set_what_serves_stays_and_a_tag_says_so(project: 
     train("idih", 3, 0.05, ["hscene"])
     promote(project, "idih")
     assert promote_products() == {PRODUCT: 1}
+
+
+@pytest.mark.parametrize("flaw", ["withdrawn", "no figure", "infinite figure"])
+def test_a_champion_that_is_withdrawn_or_without_figures_is_not_for_the_product(project: Settings, flaw: str):
+    for name, seed, error in (("region", 1, 0.5), ("idih", 2, 0.1)):
+        train(name, seed, error)
+        promote(project, name)
+    ratio = None if flaw == "no figure" else math.inf
+    test_sets = {name: entry | {"ratio": ratio} for name, entry in json.loads(tags("idih", 1)["test_sets"]).items()}
+    with tracking.connect() as store:
+        # a rollback that was interrupted before it moved the alias, or a version that others registered
+        key, value = ("rolled_back", "colour cast") if flaw == "withdrawn" else ("test_sets", json.dumps(test_sets))
+        store.set_model_version_tag("idih", "1", key, value)
+    promote_products()
+    assert held_by_product() == {"mask": ("region", 1)}
 
 
 def test_rollback_changes_the_product_that_serves_the_withdrawn_weights(project: Settings):
