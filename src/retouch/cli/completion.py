@@ -69,8 +69,10 @@ def layers(ctx: typer.Context, incomplete: str) -> list[str]:
     """The layers in the folder that the command names, such as `sky` or `add L`."""
 
     def names() -> Iterator[str]:
+        from retouch.editing.storage import TEXT_FILE
+
         place = ctx.params.get("layers") or ctx.args[-1]  # the words stay there while an option lacks its value
-        text = json.loads((Path(place) / "layers.json").read_text(encoding="utf-8"))
+        text = json.loads((Path(place) / TEXT_FILE).read_text(encoding="utf-8"))
         if "operators" in text:
             return (f"{operator} {channel}" for channel in CHANNELS[text["space"]] for operator in text["operators"])
         return (layer["name"] for layer in text["layers"])

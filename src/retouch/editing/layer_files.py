@@ -13,11 +13,11 @@ from PIL import Image
 
 from retouch.editing.edits import MAX_DEPTH, EditedLayers
 from retouch.editing.layer_text import Description, assemble
+from retouch.editing.storage import SUFFIX, TEXT, TEXT_FILE
 from retouch.errors import RetouchError
 from retouch.files import atomic_file, atomic_folder
 from retouch.pictures.decode import without_pillow_limit
 
-TEXT, SUFFIX = "layers", ".npz"
 MAX_BYTES = 1 << 30
 MAX_TEXT = 1 << 23
 MODES: dict[type, str] = {np.uint8: "L", np.uint16: "I;16"}
@@ -36,13 +36,13 @@ def save_layers(layers: EditedLayers, path: Path, overwrite: bool = True) -> Non
         with atomic_file(path) as partial:
             partial.write_bytes(content)
         return
-    if path.is_file() or (path.is_dir() and any(path.iterdir()) and not (path / f"{TEXT}.json").is_file()):
+    if path.is_file() or (path.is_dir() and any(path.iterdir()) and not (path / TEXT_FILE).is_file()):
         raise RetouchError(f"{path} holds other files: name a new folder for the layers, or a file that ends in {SUFFIX}")
     if others := sorted({file.name for file in path.iterdir()} - _names(path)) if path.is_dir() else []:
         raise RetouchError(f"{path} also holds {others[0]}: move it elsewhere, the folder is written anew")
     description = Description.of(layers, exact=False)
     with atomic_folder(path) as partial:
-        (partial / f"{TEXT}.json").write_text(description.text, encoding="utf-8")
+        (partial / TEXT_FILE).write_text(description.text, encoding="utf-8")
         for name, pixels in description.arrays.items():
             Image.fromarray(pixels).save(partial / f"{name}.png")
         for name, mixed in description.mixed.items():
@@ -118,7 +118,7 @@ class _ArchiveSource:
 
 
 def _read_folder(folder: Path) -> EditedLayers:
-    path = folder / f"{TEXT}.json"
+    path = folder / TEXT_FILE
     _check_text(path.stat().st_size)
     return assemble(path.read_bytes(), _FolderSource(folder))
 
@@ -149,7 +149,7 @@ class _FolderSource:
 
 def _names(folder: Path) -> set[str]:
     """The files of a folder of layers that layers would be written to."""
-    names = {f"{TEXT}.json"}
+    names = {TEXT_FILE}
     try:
         description = Description.of(_read_folder(folder), exact=False)
     except (OSError, ValueError, KeyError, TypeError, RetouchError):

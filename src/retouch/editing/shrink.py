@@ -19,7 +19,7 @@ def shrink(picture: np.ndarray, height: int, width: int, space: ColorSpace = SRG
     step = 2 * factor * max(1, SHRINK_PIXELS // (2 * factor * picture.shape[1]))
     tops = list(range(0, max(1, picture.shape[0] - 2 * factor), step))  # the last strip is no sliver
     strips = [
-        _reduce(_srgb_codes(picture[top:bottom], space), factor)
+        _reduce(srgb_codes(picture[top:bottom], space), factor)
         for top, bottom in zip(tops, [*tops[1:], picture.shape[0]], strict=True)
     ]
     return resize(np.concatenate(strips), height, width)
@@ -40,8 +40,8 @@ def _reduce(picture: np.ndarray, factor: int) -> np.ndarray:
     return cv2.resize(picture, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA)
 
 
-def _srgb_codes(rows: np.ndarray, space: ColorSpace) -> np.ndarray:
-    """uint8 sRGB rows×W×3 of a picture of any form, the nearest colours within sRGB."""
+def srgb_codes(rows: np.ndarray, space: ColorSpace) -> np.ndarray:
+    """uint8 sRGB H×W×3 of a picture of any form, without alpha: the nearest colours within sRGB."""
     if is_shallow(rows, space):
         return as_rgb(rows)
     return as_rgb(space.to_srgb_codes(rows if rows.ndim == 2 else np.ascontiguousarray(rows[..., :3])))

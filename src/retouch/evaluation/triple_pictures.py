@@ -4,16 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from retouch.editing.shrink import srgb_codes
 from retouch.errors import SourceError
 from retouch.evaluation.triples import Triple
 from retouch.images import resize
-from retouch.inference.full_size import as_rgb
 from retouch.pictures.file import Picture, read
 from retouch.pictures.masks import read_mask
 
 MAX_DISTORTION = 0.02
 """By how much the shape of a target may differ from its composite's and still be a resized version of it."""
-CODES_OF_16_BITS = 257
 
 
 @dataclass(frozen=True)
@@ -54,10 +53,7 @@ def read_triple(triple: Triple) -> TriplePictures:
 
 def srgb_pixels(picture: Picture) -> np.ndarray:
     """The colours of a picture as uint8 H×W×3, sRGB; transparency is ignored, as it is when a picture is harmonized."""
-    pixels = as_rgb(picture.pixels)
-    if not picture.space.is_srgb:
-        return np.rint(np.clip(picture.space.to_srgb(pixels), 0, 1) * 255).astype(np.uint8)
-    return pixels if pixels.dtype == np.uint8 else np.rint(pixels / CODES_OF_16_BITS).astype(np.uint8)
+    return srgb_codes(picture.pixels, picture.space)
 
 
 def _size(pixels: np.ndarray) -> str:

@@ -8,11 +8,12 @@ import numpy as np
 
 from retouch.editing.cube import save_cubes
 from retouch.editing.edits import EditedLayers
-from retouch.editing.layer_files import TEXT, load_layers, save_layers
+from retouch.editing.layer_files import load_layers, save_layers
+from retouch.editing.storage import SUFFIX, TEXT_FILE
 from retouch.errors import RetouchError
 from retouch.inference.batch import Written, count_pixels, space_option, write_sheet
 from retouch.inference.harmonize import retouch
-from retouch.inference.jobs import LAYERS_SUFFIX, Job, is_in_layers
+from retouch.inference.jobs import Job, is_in_layers
 from retouch.inference.overlap import Steps
 from retouch.pictures.file import Picture, read
 from retouch.pictures.mask_placement import fits
@@ -93,12 +94,12 @@ def edit_steps(place: Path, edits: Edits, many: bool) -> Steps[Job, Stored, Edit
 
 def layers_of(photo: Path, place: Path, many: bool) -> Path:
     """Where the layers of a photo are: `place` itself, or what lies there by the photo's name. Raises RetouchError."""
-    is_layers = place.is_file() or (place / f"{TEXT}.json").is_file()
+    is_layers = place.is_file() or (place / TEXT_FILE).is_file()
     if is_layers and many:
         raise RetouchError(f"{place} are the layers of one photo: give one, or a folder of layers by the photos' names")
     if is_layers or not place.is_dir():
         return place
-    for path in (place / photo.stem, place / f"{photo.stem}{LAYERS_SUFFIX}"):
+    for path in (place / photo.stem, place / f"{photo.stem}{SUFFIX}"):
         if path.exists():
             return path
     raise RetouchError(f"{place} has no layers of {photo}: make them with `retouch harmonize PHOTO --layers {place}`")

@@ -10,10 +10,9 @@ import torch
 from retouch.editing import layers as kinds
 from retouch.editing.edits import EditedLayers
 from retouch.editing.shrink import shrink, shrink_mask
-from retouch.errors import RetouchError
 from retouch.images import to_tensor
 from retouch.inference.full_size import add_change
-from retouch.inference.harmonize import Harmonized, harmonize, retouch
+from retouch.inference.harmonize import Harmonized, check_mask, harmonize, retouch
 from retouch.inference.messages import UNUSED_MASK
 from retouch.models.harmonization import Harmonizer
 from retouch.pictures.color_space import SRGB, ColorSpace
@@ -45,7 +44,7 @@ def harmonize_foregrounds(
     the masks' order; networks that predict pixels change each pixel as the masks there say. Where no mask is, no bit changes.
 
     With `confine` (uint8 H×W) nothing changes where it is 0, and partly where it is between; layers hold that as an edit.
-    Without masks, and for a model that needs none, this is `harmonize`; a mask that is not used is told in `warnings`. The
+    Without masks, and for a model that needs none, this is `harmonize`; `warnings` name a mask that is not used. The
     other arguments, and what is raised, are those of `harmonize`.
     """
     for name, mask in [*(("mask", mask) for mask in masks), *([] if confine is None else [("part to confine to", confine)])]:
@@ -68,14 +67,6 @@ def harmonize_foregrounds(
     if confine is not None:
         result = _confine(result, image, confine, space)
     return HarmonizedForegrounds(result.image, result.layers, warnings)
-
-
-def check_mask(mask: np.ndarray, image: np.ndarray, name: str = "mask") -> None:
-    """Raises RetouchError, naming both sizes, unless a mask is uint8 of the picture's height and width."""
-    if mask.dtype != np.uint8 or mask.shape != image.shape[:2]:
-        raise RetouchError(
-            f"the {name} is {mask.dtype} {mask.shape} but the picture {image.shape}: give uint8 H×W of the same size"
-        )
 
 
 def visible_parts(masks: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -28,8 +28,3 @@ def add_change(
         strip.write_sum(strip.values(), enlarger.rows(top, bottom, guide, "change", buffers))
 
     return render_strips(image, space, work)
-
-
-def as_rgb(image: np.ndarray) -> np.ndarray:
-    """The H×W×3 of a picture, be it grey or with alpha."""
-    return np.repeat(image[..., None], 3, axis=2) if image.ndim == 2 else np.ascontiguousarray(image[..., :3])

@@ -64,12 +64,10 @@ def harmonize(
         raise RetouchError(
             f"{type(model).__name__} needs a foreground mask: give one, or use a model that localizes the change itself"
         )
-    elif mask.dtype != np.uint8 or mask.shape != image.shape[:2]:
-        raise RetouchError(
-            f"the mask is {mask.dtype} {mask.shape} but the picture {image.shape}: give uint8 H×W of the same size"
-        )
-    elif not mask.any():
-        return Harmonized(image.copy())
+    else:
+        check_mask(mask, image)
+        if not mask.any():
+            return Harmonized(image.copy())
     return _harmonize(model, image, mask, size, labels, space)
 
 
@@ -94,6 +92,14 @@ def retouch(layers: EditedLayers, image: np.ndarray, space: ColorSpace = SRGB) -
     """Apply layers, edits carried out, to a uint8 or uint16 picture in `space`, of any size, grey, colour or with alpha."""
     _check_picture(image)
     return layers.apply(image, space=space)
+
+
+def check_mask(mask: np.ndarray, image: np.ndarray, name: str = "mask") -> None:
+    """Raises RetouchError, naming both sizes, unless a mask is uint8 of the picture's height and width."""
+    if mask.dtype != np.uint8 or mask.shape != image.shape[:2]:
+        raise RetouchError(
+            f"the {name} is {mask.dtype} {mask.shape} but the picture {image.shape}: give uint8 H×W of the same size"
+        )
 
 
 def _check_picture(image: np.ndarray) -> None:

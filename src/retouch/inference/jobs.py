@@ -5,14 +5,12 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from retouch.editing.storage import SUFFIX as LAYERS_SUFFIX
+from retouch.editing.storage import TEXT_FILE
 from retouch.errors import RetouchError, SourceError
 from retouch.files import LONGEST_NAME
 from retouch.inference.photo_files import PATTERN, Companions
 from retouch.pictures.formats import FORMATS, result_suffix
-
-LAYERS_SUFFIX = ".npz"
-LAYERS_TEXT = "layers.json"
-"""The file that makes a folder one of layers."""
 
 
 @dataclass(frozen=True)
@@ -183,7 +181,7 @@ def check(jobs: Iterable[Job]) -> None:
 
 def is_in_layers(path: Path, folders: Collection[Path] = ()) -> bool:
     """Whether a file of this path would lie among the files of layers: in a folder that holds them, or one of `folders`."""
-    return path.parent.resolve() in folders or (path.parent / LAYERS_TEXT).is_file()
+    return path.parent.resolve() in folders or (path.parent / TEXT_FILE).is_file()
 
 
 def check_exists(path: Path) -> None:

@@ -77,7 +77,7 @@ def find_foreground(picture: Picture, network: OnnxMatting) -> np.ndarray:
     def matting(small: np.ndarray) -> np.ndarray:
         if not picture.space.is_srgb:
             codes = small[..., 0] if pixels.ndim == 2 else small
-            values = np.rint(np.clip(picture.space.to_srgb(codes), 0, 1) * 255).astype(np.uint8)
+            values = picture.space.to_srgb_codes(codes)
             small = np.repeat(values[..., None], 3, axis=2) if values.ndim == 2 else values
         return network(small)
 
