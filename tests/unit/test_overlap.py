@@ -72,9 +72,9 @@ def test_every_item_has_its_outcome_in_order_and_within_bounds(items, jobs, max_
     outcomes = list(process(range(len(items)), work.steps(), jobs, max_pixels))
     assert [outcome.item for outcome in outcomes] == list(range(len(items)))
     for outcome, phase in zip(outcomes, work.fails, strict=True):
-        assert (outcome.written is None) == bool(phase) == (outcome.error is not None)
+        assert (outcome.output is None) == bool(phase) == (outcome.error is not None)
         assert str(outcome.error or f"{phase} {outcome.item}") == f"{phase} {outcome.item}"
-        assert outcome.written in (None, outcome.item + 300)
+        assert outcome.output in (None, outcome.item + 300)
     assert len(set(work.events)) == len(work.events)
     assert work.most_items <= 2 * jobs + 1
     assert work.most_pixels <= max(max_pixels, *work.sizes, 0)

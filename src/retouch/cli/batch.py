@@ -19,7 +19,7 @@ from retouch.errors import RetouchError
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from retouch.inference.batch import Written
+    from retouch.inference.batch import ResultFiles
     from retouch.inference.jobs import Job
     from retouch.inference.overlap import Outcome, Steps
 
@@ -36,7 +36,7 @@ ONE_FAILED = 2
 
 
 class Report:
-    """What has become of photos: printed as it is known, and kept for the summary."""
+    """What has become of photos: printed at once, and part of the summary."""
 
     def __init__(self, word: str, skipped: "Sequence[Job]", many: bool, as_json: bool) -> None:
         self.word, self.skipped, self.many, self.as_json = word, skipped, many, as_json
@@ -45,7 +45,7 @@ class Report:
         self.results: list[dict[str, Any]] = []
         self.failures: list[dict[str, str]] = []
         self.total = 0
-        self.said: set[str] = set()
+        self.shared_warnings: set[str] = set()
         self.bar: Progress | None = None
 
     def line(self, text: str) -> None:
@@ -65,26 +65,26 @@ class Report:
 
         self.bar.console.print(Text(text), soft_wrap=True)
 
-    def written(self, photo: Path, written: "Written", seconds: float) -> None:
-        """Report a result. What holds for all photos alike is said once."""
+    def add_result(self, photo: Path, files: "ResultFiles", seconds: float) -> None:
+        """Report a result. A warning that holds for all photos alike is printed once."""
         from retouch.inference.messages import UNUSED_MASK
 
         once = (UNUSED_MASK,)
-        for warning in written.warnings:
+        for warning in files.warnings:
             if warning not in once:
                 self.note(f"warning: {photo}: {warning}")
-            elif warning not in self.said:
+            elif warning not in self.shared_warnings:
                 self.note(f"warning: {warning}")
-                self.said.add(warning)
-        for text in written.paths[:1] if self.many else (*written.paths, *written.notes):
+                self.shared_warnings.add(warning)
+        for text in files.paths[:1] if self.many else (*files.paths, *files.notes):
             self.line(str(text))
-        result, *others = map(str, (*written.paths, *written.kept))
+        result, *others = map(str, (*files.paths, *files.others))
         self.results.append({
             "photo": str(photo), "result": result, "files": others, "seconds": round(seconds, 3),
-            "warnings": list(written.warnings), **({"edits": list(written.notes)} if written.notes else {}),
+            "warnings": list(files.warnings), **({"edits": list(files.notes)} if files.notes else {}),
         })  # fmt: skip
 
-    def failed(self, photo: Path, error: Exception) -> None:
+    def add_failure(self, photo: Path, error: Exception) -> None:
         """Report a photo that could not be done."""
         message = describe(photo, error)
         self.note(f"error: {message}")
@@ -110,7 +110,7 @@ class Report:
             self.note(", ".join(parts))
 
 
-def run(jobs: "Sequence[Job]", steps: "Steps[Job, Any, Any, Written]", report: Report, threads: int | None) -> None:
+def run(jobs: "Sequence[Job]", steps: "Steps[Job, Any, Any, ResultFiles]", report: Report, threads: int | None) -> None:
     """Do all jobs and report them; exit 1 where some of many failed. The error of a single photo is raised: exit code 2."""
     from retouch.inference.overlap import process
 
@@ -130,10 +130,10 @@ def run(jobs: "Sequence[Job]", steps: "Steps[Job, Any, Any, Written]", report: R
         raise typer.Exit(SOME_FAILED if report.many else ONE_FAILED)
 
 
-def take(outcome: "Outcome[Job, Written]", report: Report) -> None:
+def take(outcome: "Outcome[Job, ResultFiles]", report: Report) -> None:
     """Report one outcome; raise what ends all."""
-    if outcome.written is not None:
-        report.written(outcome.item.photo, outcome.written, outcome.seconds)
+    if outcome.output is not None:
+        report.add_result(outcome.item.photo, outcome.output, outcome.seconds)
         return
     error = outcome.error or RuntimeError("nothing was written")
     is_full = isinstance(error, OSError) and error.errno in FULL
@@ -141,11 +141,11 @@ def take(outcome: "Outcome[Job, Written]", report: Report) -> None:
         error = RetouchError(describe(outcome.item.photo, error))
     if is_full or not (report.many or (report.as_json and isinstance(error, RetouchError))):
         raise error
-    report.failed(outcome.item.photo, error)
+    report.add_failure(outcome.item.photo, error)
 
 
 @contextmanager
-def reported(photo: Path, report: Report) -> Iterator[None]:
+def reporting(photo: Path, report: Report) -> Iterator[None]:
     """For what is tried with a single photo before the work: an error is part of the JSON, where that is wanted."""
     try:
         yield
@@ -153,14 +153,14 @@ def reported(photo: Path, report: Report) -> Iterator[None]:
         if not report.as_json:
             raise
         report.total = 1
-        report.failed(photo, error)
+        report.add_failure(photo, error)
         report.finish()
         raise typer.Exit(ONE_FAILED) from None
 
 
 @contextmanager
 def progress(report: Report, total: int) -> Iterator[Any]:
-    """Yield a function that is told each photo that is done; a bar with the time left shows it, on a terminal."""
+    """Yield a function to call with each photo that is done; a bar with the time left shows it, on a terminal."""
     if not total or not sys.stderr.isatty():
         yield lambda photo: None
         return

@@ -145,7 +145,7 @@ def edit(
     todo, skipped = split_existing(every, overwrite, replace_results=out is None)
     report = batch.Report("edited", skipped, many=len(every) > 1, as_json=json)
     if len(every) == 1:
-        with batch.reported(every[0].photo, report):
+        with batch.reporting(every[0].photo, report):
             check_exists(every[0].photo)
 
     with environment.collect_seldom():

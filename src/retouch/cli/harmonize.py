@@ -145,7 +145,7 @@ def harmonize(
     from retouch.inference import batch as work
 
     if not report.many:
-        with batch.reported(every[0].photo, report):  # a photo that is none is told before the network is loaded
+        with batch.reporting(every[0].photo, report):  # what is no photo is an error before the network is loaded
             work.count_pixels(every[0].photo)
     version = find(model)
     networks = work.Networks(_loader(model))

@@ -41,12 +41,12 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Written:
+class ResultFiles:
     """The files that were written for a photo, the result first, and what to know about it."""
 
     paths: tuple[Path, ...]
     """The files that are the answer."""
-    kept: tuple[Path, ...] = ()
+    others: tuple[Path, ...] = ()
     """Layers and sheets."""
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
@@ -79,7 +79,9 @@ class Options:
     """Whether layers that exist may be replaced by others."""
 
 
-def harmonize_steps(networks: Networks, options: Options, prepare: Callable[[], None]) -> Steps[Job, Inputs, Change, Written]:
+def harmonize_steps(
+    networks: Networks, options: Options, prepare: Callable[[], None]
+) -> Steps[Job, Inputs, Change, ResultFiles]:
     """The work on photos that are harmonized; `prepare` runs once, while the first ones are read."""
 
     def read_job(job: Job) -> Inputs:
@@ -88,7 +90,7 @@ def harmonize_steps(networks: Networks, options: Options, prepare: Callable[[], 
     def compute(job: Job, inputs: Inputs) -> Change:
         return harmonize_job(job, inputs, networks, options)
 
-    def write_result(job: Job, inputs: Inputs, change: Change) -> Written:
+    def write_result(job: Job, inputs: Inputs, change: Change) -> ResultFiles:
         return write_job(job, inputs, change, options.overwrite)
 
     return Steps(read_job, compute, write_result, lambda job: count_pixels(job.photo), prepare)
@@ -173,7 +175,7 @@ def blend(before: np.ndarray, after: np.ndarray, strength: float) -> np.ndarray:
     return cv2.addWeighted(after, strength, before, 1 - strength, 0)
 
 
-def write_job(job: Job, inputs: Inputs, change: Change, overwrite: bool = False) -> Written:
+def write_job(job: Job, inputs: Inputs, change: Change, overwrite: bool = False) -> ResultFiles:
     """Write the layers and the sheet, where the job has them, and then the result.
 
     Layers that exist and are others are replaced with `overwrite` only; the same ones are those of a run that was ended
@@ -181,15 +183,15 @@ def write_job(job: Job, inputs: Inputs, change: Change, overwrite: bool = False)
     """
     from retouch.editing.layer_files import save_layers
 
-    kept = []
+    others = []
     if job.layers and change.layers:
         save_layers(change.layers, job.layers, overwrite)
-        kept.append(job.layers)
+        others.append(job.layers)
     if job.sheet and change.layers:
         write_sheet(job.sheet, inputs.picture.pixels, change.pixels, change.layers)
-        kept.append(job.sheet)
+        others.append(job.sheet)
     write(change.pixels, job.result, inputs.picture)
-    return Written((job.result,), tuple(kept), (*inputs.warnings, *change.warnings))
+    return ResultFiles((job.result,), tuple(others), (*inputs.warnings, *change.warnings))
 
 
 def write_sheet(path: Path, before: np.ndarray, after: np.ndarray, layers: "EditedLayers") -> None:

@@ -11,7 +11,7 @@ from retouch.editing.edits import EditedLayers
 from retouch.editing.layer_files import load_layers, save_layers
 from retouch.editing.storage import SUFFIX, TEXT_FILE
 from retouch.errors import RetouchError
-from retouch.inference.batch import Written, count_pixels, space_option, write_sheet
+from retouch.inference.batch import ResultFiles, count_pixels, space_option, write_sheet
 from retouch.inference.harmonize import retouch
 from retouch.inference.jobs import Job, is_in_layers
 from retouch.inference.overlap import Steps
@@ -49,7 +49,7 @@ class Edits:
 
 
 @dataclass(frozen=True)
-class Stored:
+class EditInputs:
     """What is read for one job: the photo, its layers and those mixed in, and uint8 H×W masks."""
 
     picture: Picture
@@ -63,14 +63,14 @@ class Stored:
 
 
 @dataclass(frozen=True)
-class Edited:
+class EditResult:
     """The photo's pixels as edited, and the layers that say how."""
 
     pixels: np.ndarray
     layers: EditedLayers
 
 
-def edit_steps(place: Path, edits: Edits, many: bool) -> Steps[Job, Stored, Edited, Written]:
+def edit_steps(place: Path, edits: Edits, many: bool) -> Steps[Job, EditInputs, EditResult, ResultFiles]:
     """The work on photos whose layers at `place` are edited. A job's `masks` hold the region, its `confine` the limit.
 
     With `many` photos, places of layers and of LUTs are folders by the photos' names.
@@ -79,15 +79,15 @@ def edit_steps(place: Path, edits: Edits, many: bool) -> Steps[Job, Stored, Edit
     def cube_place(job: Job) -> Path | None:
         return edits.cube / job.photo.stem if edits.cube and many else edits.cube
 
-    def read_job(job: Job) -> Stored:
+    def read_job(job: Job) -> EditInputs:
         return _read(job, place, edits, many, cube_place(job))
 
-    def compute(_job: Job, stored: Stored) -> Edited:
-        edited = edits.apply(stored.layers, stored.other, stored.region, stored.limit)
-        return Edited(retouch(edited, stored.picture.pixels, **space_option(stored.picture)), edited)
+    def compute(_job: Job, inputs: EditInputs) -> EditResult:
+        edited = edits.apply(inputs.layers, inputs.other, inputs.region, inputs.limit)
+        return EditResult(retouch(edited, inputs.picture.pixels, **space_option(inputs.picture)), edited)
 
-    def write_job(job: Job, stored: Stored, edited: Edited) -> Written:
-        return _write(job, stored, edited, cube_place(job))
+    def write_job(job: Job, inputs: EditInputs, result: EditResult) -> ResultFiles:
+        return _write(job, inputs, result, cube_place(job))
 
     return Steps(read_job, compute, write_job, lambda job: count_pixels(job.photo))
 
@@ -105,7 +105,7 @@ def layers_of(photo: Path, place: Path, many: bool) -> Path:
     raise RetouchError(f"{place} has no layers of {photo}: make them with `retouch harmonize PHOTO --layers {place}`")
 
 
-def _read(job: Job, place: Path, edits: Edits, many: bool, cube: Path | None) -> Stored:
+def _read(job: Job, place: Path, edits: Edits, many: bool, cube: Path | None) -> EditInputs:
     picture = read(job.photo)
     if job.missing:
         raise RetouchError(f"{job.photo}: {'; '.join(job.missing)}")
@@ -120,7 +120,7 @@ def _read(job: Job, place: Path, edits: Edits, many: bool, cube: Path | None) ->
     paths = (*job.masks, *([job.confine] if job.confine else ()))
     masks = [mask for mask in (region, limit) if mask is not None]
     warnings = [f"{path}: {text}" for path, mask in zip(paths, masks, strict=True) for text in mask.warnings]
-    return Stored(
+    return EditInputs(
         picture,
         own,
         layers,
@@ -143,12 +143,12 @@ def _load(place: Path, photo: Path, size: tuple[int, int]) -> EditedLayers:
     return layers
 
 
-def _write(job: Job, stored: Stored, edited: Edited, cube: Path | None) -> Written:
-    tables = [] if cube is None else save_cubes(edited.layers, cube)
+def _write(job: Job, inputs: EditInputs, result: EditResult, cube: Path | None) -> ResultFiles:
+    tables = [] if cube is None else save_cubes(result.layers, cube)
     if job.sheet is not None:
-        write_sheet(job.sheet, stored.picture.pixels, edited.pixels, edited.layers)
-    write(edited.pixels, job.result, stored.picture)
-    if edited.layers is not stored.layers:
-        save_layers(edited.layers, stored.place)
-    notes = tuple(f"{number}. {one}" for number, one in enumerate(edited.layers.edits, 1))
-    return Written((job.result, *tables), (job.sheet,) if job.sheet else (), stored.warnings, notes)
+        write_sheet(job.sheet, inputs.picture.pixels, result.pixels, result.layers)
+    write(result.pixels, job.result, inputs.picture)
+    if result.layers is not inputs.layers:
+        save_layers(result.layers, inputs.place)
+    notes = tuple(f"{number}. {one}" for number, one in enumerate(result.layers.edits, 1))
+    return ResultFiles((job.result, *tables), (job.sheet,) if job.sheet else (), inputs.warnings, notes)

@@ -10,7 +10,7 @@ from PIL import Image
 from retouch import weights
 from retouch.errors import RetouchError, WeightsError
 from retouch.files import atomic_file
-from retouch.inference.batch import Written, count_pixels
+from retouch.inference.batch import ResultFiles, count_pixels
 from retouch.inference.foreground_mask import foreground_mask
 from retouch.inference.jobs import Job
 from retouch.inference.overlap import Steps
@@ -29,7 +29,7 @@ OPTIONS: dict[str, dict[str, Any]] = {"PNG": {"compress_level": 6}, "TIFF": {"co
 def find_matting(file: Path | None, say: Callable[[str], None]) -> OnnxMatting:
     """The network that `file` holds, or that `parse.matting` names, or else U²-Net-p, which is fetched once.
 
-    Without a project (params.yaml) it is kept in the user's cache; `say` is told before it is fetched. Raises WeightsError.
+    Without a project (params.yaml) it goes to the user's cache; `say` gets a line before it is fetched. Raises WeightsError.
     """
     if file is not None:
         return OnnxMatting(file, "--matting")
@@ -56,7 +56,7 @@ def check_format(path: Path) -> None:
         raise RetouchError(f"{path}: a mask is written as {', '.join(FORMATS)}, without loss; name it with one of these")
 
 
-def mask_steps(matting: Callable[[], OnnxMatting]) -> Steps[Job, Picture, np.ndarray, Written]:
+def mask_steps(matting: Callable[[], OnnxMatting]) -> Steps[Job, Picture, np.ndarray, ResultFiles]:
     """The work on photos whose foreground is to be found; `matting` is called once, while the first ones are read."""
     networks: list[OnnxMatting] = []
 
@@ -84,14 +84,14 @@ def find_foreground(picture: Picture, network: OnnxMatting) -> np.ndarray:
     return foreground_mask(colours, matting, network.size)
 
 
-def _write(job: Job, picture: Picture, mask: np.ndarray) -> Written:
+def _write(job: Job, picture: Picture, mask: np.ndarray) -> ResultFiles:
     """Write a mask that says of itself that it is upright, as `read_mask` then need not guess."""
     kind = FORMATS[job.result.suffix.lower()]
     exif = Image.Exif()
     exif[ORIENTATION] = 1
     with atomic_file(job.result) as partial:
         Image.fromarray(mask).save(partial, kind, exif=exif, **OPTIONS[kind])
-    return Written((job.result,), warnings=_warnings(mask))
+    return ResultFiles((job.result,), warnings=_warnings(mask))
 
 
 def _warnings(mask: np.ndarray) -> tuple[str, ...]:

@@ -12,29 +12,29 @@ from retouch.errors import RetouchError
 Item = TypeVar("Item")
 Inputs = TypeVar("Inputs")
 Result = TypeVar("Result")
-Written = TypeVar("Written")
+Output = TypeVar("Output")
 
 MAX_PIXELS = 100_000_000
 """Pixels of all pictures in work at once, of some 10 bytes each; a larger picture is in work alone."""
 
 
 @dataclass(frozen=True)
-class Outcome(Generic[Item, Written]):
+class Outcome(Generic[Item, Output]):
     """What became of one item: what `write` returned, or the error that ended it; seconds of work on it, without waiting."""
 
     item: Item
-    written: Written | None = None
+    output: Output | None = None
     error: Exception | None = None
     seconds: float = 0.0
 
 
 @dataclass(frozen=True)
-class Steps(Generic[Item, Inputs, Result, Written]):
+class Steps(Generic[Item, Inputs, Result, Output]):
     """The work on one item. Threads run `read` and `write`, several at a time; the calling thread runs `compute`, in turn."""
 
     read: Callable[[Item], Inputs]
     compute: Callable[[Item, Inputs], Result]
-    write: Callable[[Item, Inputs, Result], Written]
+    write: Callable[[Item, Inputs, Result], Output]
     pixels: Callable[[Item], int] = lambda item: 0
     """How large an item is, before it is read."""
     prepare: Callable[[], None] = lambda: None
@@ -42,8 +42,8 @@ class Steps(Generic[Item, Inputs, Result, Written]):
 
 
 def process(
-    items: Iterable[Item], steps: Steps[Item, Inputs, Result, Written], jobs: int, max_pixels: int = MAX_PIXELS
-) -> Iterator[Outcome[Item, Written]]:
+    items: Iterable[Item], steps: Steps[Item, Inputs, Result, Output], jobs: int, max_pixels: int = MAX_PIXELS
+) -> Iterator[Outcome[Item, Output]]:
     """Yield the outcome of every item, in the order of `items`. An exception in one item ends that item only.
 
     `jobs` threads read and as many write. At most 2 · `jobs` + 1 items are in work, of at most `max_pixels` together. When the
@@ -105,8 +105,8 @@ class _Process:
             self.read_ahead()
             while self.writing and (not self.reading or _done(self.writing[0])):
                 task = self.writing.popleft()
-                written = self.finish(task)
-                yield Outcome(task.item, written, task.error, task.seconds)
+                output = self.finish(task)
+                yield Outcome(task.item, output, task.error, task.seconds)
                 self.read_ahead()
 
     def read_ahead(self) -> None:
@@ -149,16 +149,16 @@ class _Process:
 
     def finish(self, task: _Task) -> Any:
         """What `write` returned, once it has; None where there was an error."""
-        written = None
+        output = None
         if task.future is not None:
             try:
-                written = task.future.result()
+                output = task.future.result()
             except Exception as error:
                 task.error = _light(error)
         task.future = None  # with it the pixels go
         self.tasks -= 1
         self.pixels -= task.pixels
-        return written
+        return output
 
 
 def _light(error: Exception) -> Exception:
