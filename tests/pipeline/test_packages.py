@@ -223,10 +223,15 @@ def test_a_product_may_differ_from_its_sources_by_rounding(project: Settings, tm
     package.combine([folder], tmp_path / "product")
     with pytest.raises(TrackingError):
         package.check(folder, installed={})
-    arrays["output"] = np.where(output < 250, output + 3, output).astype(np.uint8)
-    np.savez(file, **arrays)
-    with pytest.raises(TrackingError):
-        package.combine([folder], tmp_path / "again")
+    others = {
+        "value": np.where(output < 250, output + 3, output).astype(np.uint8),
+        "type": output.astype(np.float32),
+        "shape": output[None],
+    }
+    for name, other in others.items():
+        np.savez(file, **(arrays | {"output": other}))
+        with pytest.raises(TrackingError, match="does not give what the network gives"):
+            package.combine([folder], tmp_path / name)
 
 
 def test_a_package_of_the_older_form_says_what_to_do(tmp_path: Path):
