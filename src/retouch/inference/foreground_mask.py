@@ -8,6 +8,8 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from retouch.pictures.mask_placement import stretch
+
 Matting = Callable[[np.ndarray], np.ndarray]
 """uint8 S×S×3 → uint8 S×S alpha, 255 = foreground."""
 
@@ -25,13 +27,13 @@ def foreground_mask(image: np.ndarray, matting: Matting, size: int) -> np.ndarra
 
     The network sees the photo, and then what is around the foreground larger: its edges get finer.
     """
-    alpha = matting(shrink(image, size))
+    alpha = matting(stretch(image, (size, size)))
     window = _window(alpha > 255 * INSIDE, image.shape[:2])
     mask = np.zeros(image.shape[:2], np.uint8)
     if window is None:
         return _levels(refine(alpha, image), mask)
     part = np.ascontiguousarray(image[window])
-    _levels(refine(matting(shrink(part, size)), part), mask[window])
+    _levels(refine(matting(stretch(part, (size, size))), part), mask[window])
     return mask
 
 
@@ -45,19 +47,13 @@ def _levels(alpha: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return mask
 
 
-def shrink(image: np.ndarray, size: int) -> np.ndarray:
-    """A uint8 picture stretched to `size`², antialiased."""
-    smaller = image.shape[0] >= size and image.shape[1] >= size
-    return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
-
-
 def refine(alpha: np.ndarray, image: np.ndarray) -> np.ndarray:
     """Alpha, uint8 S×S, at the size of a uint8 H×W×3 picture, with the picture's edges: float32 H×W in [0, 1].
 
     Around each small pixel alpha is fitted as an affine function of colour, which is applied to the full-size colours (He &
     Sun, fast guided filter).
     """
-    guide = shrink(image, len(alpha)).astype(np.float32) / 255
+    guide = stretch(image, alpha.shape[:2]).astype(np.float32) / 255
     slopes, offset = _fit(alpha.astype(np.float32) / 255, guide)
     height, width = image.shape[:2]
     maps = np.dstack([slopes, offset])

@@ -7,9 +7,8 @@ import numpy as np
 from PIL import Image
 
 from retouch.errors import SourceError
-from retouch.pictures.decode import ORIENTATION, orientation, upright
+from retouch.pictures.decode import ORIENTATION, SIDEWAYS, orientation, turn
 
-SIDEWAYS = range(5, 9)  # EXIF orientations that exchange height and width
 COMPARISON = 384  # px of the longer side, where borders are compared with edges
 CLEARLY = 1.15  # times as much
 
@@ -52,11 +51,6 @@ def place(
     return stretch(values, size), warnings
 
 
-def turn(values: np.ndarray, by: int) -> np.ndarray:
-    """H×W uint8, turned by an EXIF orientation."""
-    return np.asarray(upright(Image.fromarray(values), by))
-
-
 def fits(shape: tuple[int, ...], size: tuple[int, int]) -> bool:
     """Whether a mask has a photo's shape, but for a pixel of rounding in either."""
     return _is_scaled(shape, size) or _is_scaled(size, shape)
@@ -69,8 +63,8 @@ def _is_scaled(shape: tuple[int, ...], size: tuple[int, ...]) -> bool:
 
 
 def stretch(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Uint8 h×w at another size, antialiased; black and white stay black and white but for the pixels between."""
-    if values.shape == size:
+    """Uint8 h×w or h×w×3 at another size, antialiased; black and white stay black and white but for the pixels between."""
+    if values.shape[:2] == size:
         return np.ascontiguousarray(values)
     shrinks = values.shape[0] >= size[0] and values.shape[1] >= size[1]
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
