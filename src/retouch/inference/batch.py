@@ -111,9 +111,9 @@ def read_inputs(job: Job, split_masks: bool = False) -> Inputs:
     """Read a job's photo and what belongs to it. Raises SourceError that names a file that cannot be used."""
     picture = read(job.photo)
     size = (picture.pixels.shape[0], picture.pixels.shape[1])
-    turned = picture.form.orientation
-    masks = read_foregrounds(job.masks, size, split_masks, turned, picture.pixels) if job.masks else []
-    confine = None if job.confine is None else read_mask(job.confine, size, turned, picture.pixels)
+    orientation = picture.form.orientation
+    masks = read_foregrounds(job.masks, size, split_masks, orientation, picture.pixels) if job.masks else []
+    confine = None if job.confine is None else read_mask(job.confine, size, orientation, picture.pixels)
     warnings = [*picture.warnings, *check_output(job.result, picture), *job.missing]
     named = zip(masks, job.masks if len(job.masks) == len(masks) else job.masks[:1] * len(masks), strict=True)
     for mask, path in (*named, *(((confine, job.confine),) if confine else ())):

@@ -22,7 +22,7 @@ class Painting:
 
     ground: np.ndarray
     colours: np.ndarray
-    sure: bool = True
+    has_plain_ground: bool = True
     """Whether the ground is black or white; else it is the darker of two colours."""
 
     def strength(self, pixels: np.ndarray) -> np.ndarray:
@@ -58,7 +58,7 @@ def find_painting(pixels: np.ndarray) -> Painting | None:
     painting = _painting(sample, dark)
     if painting is None or len(painting.colours) > 1:
         return None
-    return Painting(dark, light[None], sure=False)
+    return Painting(dark, light[None], has_plain_ground=False)
 
 
 def _sample(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -130,17 +130,17 @@ def _indexed(file: Image.Image, path: Path) -> Values:
     return _coloured(colours[numbers], path, 0)
 
 
-def _transparent(pixels: np.ndarray, keyed: bool, path: Path, noise: int) -> Values:
+def _transparent(pixels: np.ndarray, has_color_key: bool, path: Path, noise: int) -> Values:
     """The alpha of uint8 h×w×4, unless it is opaque, or what shows is painted in black and white.
 
-    `keyed`: one colour alone is transparent, so a soft edge has no alpha: what differs from that colour is inside.
+    `has_color_key`: one colour alone is transparent, so a soft edge has no alpha: what differs from that colour is inside.
     """
     alpha = np.ascontiguousarray(pixels[..., 3])
     if alpha.min() >= OPAQUE:
         return _coloured(pixels[..., :3], path, noise)
     sample = pixels[:: max(1, len(alpha) // SAMPLED), :: max(1, alpha.shape[1] // SAMPLED)]
     visible = sample[sample[..., 3] >= 128][:, :3]
-    if keyed and len(visible) and np.ptp(visible, axis=1).max() <= NEUTRAL:
+    if has_color_key and len(visible) and np.ptp(visible, axis=1).max() <= NEUTRAL:
         key = int(pixels.reshape(-1, 4)[alpha.argmin(), 0])
         farthest = max(key, 255 - key)
         difference = np.abs(pixels[..., 0].astype(np.float32) - key) * (255 / farthest)
@@ -168,7 +168,7 @@ def _coloured(pixels: np.ndarray, path: Path, noise: int) -> Values:
     step = max(1, STRIP // pixels.shape[1])
     for top in range(0, len(pixels), step):
         values[top : top + step] = painting.strength(np.ascontiguousarray(pixels[top : top + step]))
-    if not painting.sure:
+    if not painting.has_plain_ground:
         return values, ("it has two colours and neither is black or white: the lighter one counts as pasted",)
     if len(painting.colours) > 1:
         return values, (f"it is painted in {len(painting.colours)} colours: all count as one foreground ({EACH})",)

@@ -7,7 +7,8 @@ import numpy as np
 from PIL import Image
 
 from retouch.errors import SourceError
-from retouch.pictures.decode import ORIENTATION, SIDEWAYS, orientation, turn
+from retouch.pictures.decode import ORIENTATION, SIDEWAYS, turn
+from retouch.pictures.decode import orientation as orientation_of
 
 COMPARISON = 384  # px of the longer side, where borders are compared with edges
 CLEARLY = 1.15  # times as much
@@ -19,29 +20,34 @@ def stored_orientation(file: Image.Image) -> int | None:
         says = ORIENTATION in file.getexif()
     except Exception:  # Pillow raises anything for broken EXIF
         says = False
-    return orientation(file) if says else None
+    return orientation_of(file) if says else None
 
 
 def place(
-    values: np.ndarray, own: int | None, path: Path, size: tuple[int, int], turned: int, photo: np.ndarray | None
+    values: np.ndarray,
+    orientation: int | None,
+    path: Path,
+    size: tuple[int, int],
+    photo_orientation: int,
+    photo: np.ndarray | None,
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """Mask values, uint8 h×w as stored, on the upright photo: uint8 H×W of `size`; and warnings.
 
-    A mask with an orientation of its own (`own`) is turned by that. Another one, of a photo that is `turned` (EXIF), is turned
-    with it where only the photo's stored shape fits, and left where only the upright one does. Where both fit, the mask is
-    turned with its photo too, unless its border clearly follows the edges of the upright `photo` better when left.
+    A mask with an `orientation` of its own (EXIF's) is turned by that. Another one, of a photo whose file has one, is turned
+    with the photo where only the photo's stored shape fits, and left where only the upright one does. Where both fit, the mask
+    is turned too, unless its border clearly follows the edges of the upright `photo` better when left.
 
     Raises SourceError with both sizes where the shape is another.
     """
     warnings: tuple[str, ...] = ()
-    if own is not None:
-        values = turn(values, own)
-    elif turned != 1:
-        as_stored, as_seen = fits(values.shape, size[::-1] if turned in SIDEWAYS else size), fits(values.shape, size)
+    if orientation is not None:
+        values = turn(values, orientation)
+    elif photo_orientation != 1:
+        as_stored, as_seen = fits(values.shape, size[::-1] if photo_orientation in SIDEWAYS else size), fits(values.shape, size)
         if as_stored and not as_seen:
-            values = turn(values, turned)
+            values = turn(values, photo_orientation)
         elif as_stored:
-            values, how = _turn_by_edges(values, turned, size, photo)
+            values, how = _turn_by_edges(values, photo_orientation, size, photo)
             warnings = (f"the photo is turned by its EXIF data and the mask has none: it was {how}",)
     if not fits(values.shape, size):
         own_size, photo_size = (f"{width}×{height}" for height, width in (values.shape, size))
@@ -71,9 +77,11 @@ def stretch(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return cv2.resize(values, size[::-1], interpolation=how)
 
 
-def _turn_by_edges(values: np.ndarray, turned: int, size: tuple[int, int], photo: np.ndarray | None) -> tuple[np.ndarray, str]:
+def _turn_by_edges(
+    values: np.ndarray, photo_orientation: int, size: tuple[int, int], photo: np.ndarray | None
+) -> tuple[np.ndarray, str]:
     """A mask whose shape does not tell whether it was turned with its photo, and what was done."""
-    result = turn(values, turned)
+    result = turn(values, photo_orientation)
     if photo is not None and _agreement(values, photo) > CLEARLY * _agreement(result, photo):
         return values, "left as it is, for so its border follows the photo's edges"
     return result, "turned with the photo"

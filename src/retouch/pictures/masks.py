@@ -27,16 +27,16 @@ class Mask:
     warnings: tuple[str, ...] = ()
 
 
-def read_mask(path: Path, size: tuple[int, int], turned: int = 1, photo: np.ndarray | None = None) -> Mask:
+def read_mask(path: Path, size: tuple[int, int], photo_orientation: int = 1, photo: np.ndarray | None = None) -> Mask:
     """The mask in a file, for an upright photo of `size` (H, W).
 
-    `turned` is the EXIF orientation that the photo's file has, and `photo` its upright pixels: both help to tell how a mask
-    without an orientation of its own lies. A mask of another size is stretched where its shape is the photo's. Raises
+    `photo_orientation` is EXIF's in the photo's file, and `photo` its upright pixels: both help to tell how a mask without
+    an orientation of its own lies. A mask of another size is stretched where its shape is the photo's. Raises
     SourceError that names the file where it is of another shape, or no mask.
     """
     file = open_mask(path)
     values, warnings = mask_values(file, path)
-    values, more = place(values, stored_orientation(file), path, size, turned, photo)
+    values, more = place(values, stored_orientation(file), path, size, photo_orientation, photo)
     return Mask(values, (*warnings, *more, *_hints(values)))
 
 
@@ -44,7 +44,7 @@ def read_foregrounds(
     paths: Sequence[Path],
     size: tuple[int, int],
     label_map: bool = False,
-    turned: int = 1,
+    photo_orientation: int = 1,
     photo: np.ndarray | None = None,
 ) -> list[Mask]:
     """One mask a file; with `label_map`, one for each number (or flat colour) but 0 (or the ground) of the files.
@@ -52,9 +52,9 @@ def read_foregrounds(
     See `read_mask`. Raises SourceError also for a map without numbers and for more than MAX_FOREGROUNDS masks.
     """
     if not label_map:
-        masks = [read_mask(path, size, turned, photo) for path in paths]
+        masks = [read_mask(path, size, photo_orientation, photo) for path in paths]
     else:
-        masks = [mask for path in paths for mask in _split(path, size, turned, photo)]
+        masks = [mask for path in paths for mask in _split(path, size, photo_orientation, photo)]
     if len(masks) > MAX_FOREGROUNDS:
         raise SourceError(
             f"{paths[0]} and what follows hold {len(masks)} foregrounds, more than {MAX_FOREGROUNDS}: leave some out"
@@ -64,7 +64,7 @@ def read_foregrounds(
     return masks
 
 
-def _split(path: Path, size: tuple[int, int], turned: int, photo: np.ndarray | None) -> list[Mask]:
+def _split(path: Path, size: tuple[int, int], photo_orientation: int, photo: np.ndarray | None) -> list[Mask]:
     """The regions of a label map, by number. Soft where the map is stretched; together they are never more than 255."""
     file = open_mask(path)
     numbers = mask_numbers(file, path)
@@ -74,7 +74,7 @@ def _split(path: Path, size: tuple[int, int], turned: int, photo: np.ndarray | N
     masks = []
     for number in present:
         inside = np.where(numbers == number, np.uint8(255), np.uint8(0))
-        values, warnings = place(inside, stored_orientation(file), path, size, turned, photo)
+        values, warnings = place(inside, stored_orientation(file), path, size, photo_orientation, photo)
         masks.append(Mask(values, warnings if number == present[0] else ()))
     return masks
 
