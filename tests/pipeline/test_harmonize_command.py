@@ -12,9 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from click.testing import Result
 from PIL import Image
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from retouch.cli import app as cli
 from retouch.cli import batch, output
@@ -272,7 +271,7 @@ def test_a_place_that_is_read_only_is_told_by_its_name(monkeypatch, capsys):
         raise OSError(errno.EROFS, "Read-only file system", "out/.a.png.12.partial")
 
     draw("a.png", "b.png")
-    monkeypatch.setattr("retouch.inference.batch.write", refuse)
+    monkeypatch.setattr("retouch.inference.harmonize_photos.write", refuse)
     several = retouch("harmonize", "a.png", "b.png", *FREE)
     assert "error: out/a.png: Read-only file system: make it readable and writable" in several.stderr
     monkeypatch.setattr(sys, "argv", ["retouch", "harmonize", "a.png", *FREE])
@@ -464,7 +463,7 @@ def test_one_photo_fails_with_2_and_many_with_1():
 
 
 def test_an_unexpected_error_of_one_photo_does_not_stop_the_others(monkeypatch):
-    from retouch.inference import batch as work
+    from retouch.inference import harmonize_photos as work
 
     draw("a.png", "b.png")
     original = work.write
@@ -478,7 +477,7 @@ def test_an_unexpected_error_of_one_photo_does_not_stop_the_others(monkeypatch):
 
 
 def test_a_full_disk_ends_all(monkeypatch):
-    from retouch.inference import batch as work
+    from retouch.inference import harmonize_photos as work
 
     draw("a.png", "b.png", "c.png")
 
@@ -502,7 +501,7 @@ def test_a_network_that_cannot_be_loaded_is_one_line_whatever_the_number_of_phot
 
 
 def test_ctrl_c_finishes_what_is_being_written_and_says_what_is_left(monkeypatch):
-    from retouch.inference import batch as work
+    from retouch.inference import harmonize_photos as work
 
     draw("a.png", "b.png", "c.png", "d.png")
     original = work.harmonize_job
