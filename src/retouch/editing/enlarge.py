@@ -74,7 +74,7 @@ class Enlarger:
 
         An array of maps × rows × (W·3), the base first.
         """
-        first, last, count = buffers.kept.get(id(self), (0, 0, 0))
+        first, last, count = buffers.states.get(id(self), (0, 0, 0))
         if count < end - begin:
             first, last, count = 0, 0, max(end - begin + 1, ROWS_AHEAD)
         maps = (self.base, *self.slopes.values())
@@ -82,12 +82,12 @@ class Enlarger:
         if first <= begin < end <= last:
             return first, wide
         until = min(begin + count, self.height)
-        kept = max(0, last - begin) if first <= begin else 0
-        wide[:, :kept] = wide[:, begin - first : begin - first + kept]
+        overlap = max(0, last - begin) if first <= begin else 0
+        wide[:, :overlap] = wide[:, begin - first : begin - first + overlap]
         for rows, plane in zip(wide, maps, strict=True):
-            target = rows[kept : until - begin].reshape(-1, self.width, 3)
-            cv2.resize(plane[begin + kept : until], (self.width, len(target)), target, interpolation=cv2.INTER_LINEAR)
-        buffers.kept[id(self)] = begin, until, count
+            target = rows[overlap : until - begin].reshape(-1, self.width, 3)
+            cv2.resize(plane[begin + overlap : until], (self.width, len(target)), target, interpolation=cv2.INTER_LINEAR)
+        buffers.states[id(self)] = begin, until, count
         return begin, wide
 
 
@@ -141,8 +141,8 @@ def _solve(left: list[list[np.ndarray]], right: list[np.ndarray]) -> list[np.nda
             right[below] = right[below] - factor[..., None] * right[index]
     solution: list[np.ndarray] = []
     for index in reversed(range(count)):
-        solved_part = sum((left[index][count - 1 - k][..., None] * one for k, one in enumerate(solution)), np.float32(0))
-        solution.append((right[index] - solved_part) / left[index][index][..., None])
+        known = sum((left[index][count - 1 - k][..., None] * one for k, one in enumerate(solution)), np.float32(0))
+        solution.append((right[index] - known) / left[index][index][..., None])
     return solution[::-1]
 
 

@@ -22,8 +22,8 @@ class Buffers:
     def __init__(self) -> None:
         self.arrays: dict[str, np.ndarray] = {}
         self.views: dict[str, np.ndarray] = {}
-        self.kept: dict[int, Any] = {}
-        """What others keep from strip to strip, by their id."""
+        self.states: dict[int, Any] = {}
+        """What users of the buffers remember from strip to strip, by their id."""
 
     def __call__(self, name: str, shape: tuple[int, ...], dtype: type = np.float32) -> np.ndarray:
         """An array of anything, the same memory as at the last call with `name` where that is large enough."""

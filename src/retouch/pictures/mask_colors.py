@@ -89,15 +89,15 @@ def _painting(sample: np.ndarray, ground: np.ndarray) -> Painting | None:
 
 def _without_blends(colours: Sequence[np.ndarray], ground: np.ndarray) -> list[np.ndarray]:
     """The colours that are no blend of the ground and another one."""
-    kept = []
+    pure = []
     for index, colour in enumerate(colours):
         others = [other for number, other in enumerate(colours) if number != index]
         if others:
             position, distance = _blends(colour[None], ground, np.stack(others))
             if ((distance <= BLEND_WIDTH) & (position < 1)).any():
                 continue
-        kept.append(colour)
-    return kept
+        pure.append(colour)
+    return pure
 
 
 def _frequent(sample: np.ndarray) -> list[np.ndarray]:

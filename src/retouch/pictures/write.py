@@ -146,8 +146,8 @@ def _write_bmp(pixels: np.ndarray, file: BinaryIO, picture: Picture) -> None:
 
 def _save(pixels: np.ndarray, file: BinaryIO, kind: str, form: Form, **options: Any) -> None:
     metadata = form.metadata
-    kept = {"exif": metadata.exif and PREFIX + metadata.exif, "xmp": metadata.xmp, "icc_profile": form.profile}
-    Image.fromarray(pixels).save(file, kind, **{key: value for key, value in kept.items() if value}, **options)
+    blocks = {"exif": metadata.exif and PREFIX + metadata.exif, "xmp": metadata.xmp, "icc_profile": form.profile}
+    Image.fromarray(pixels).save(file, kind, **{key: value for key, value in blocks.items() if value}, **options)
 
 
 def _write_heic(pixels: np.ndarray, file: BinaryIO, picture: Picture) -> None:
