@@ -19,7 +19,7 @@ from retouch.errors import RetouchError
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-    from retouch.inference.batch import ResultFiles
+    from retouch.inference.harmonize_photos import ResultFiles
     from retouch.inference.jobs import Job
     from retouch.inference.overlap import Outcome, Steps
 

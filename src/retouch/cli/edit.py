@@ -149,7 +149,7 @@ def edit(
             check_exists(every[0].photo)
 
     with environment.collect_seldom():
-        from retouch.inference.batch_edit import Edits, edit_steps
+        from retouch.inference.edit_photos import Edits, edit_steps
 
         edits = Edits(undo, mix, strength, scales, only or (), cube)
         batch.run(todo, edit_steps(layers, edits, report.many), report, jobs)

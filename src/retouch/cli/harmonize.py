@@ -26,7 +26,7 @@ from retouch.errors import RetouchError
 if TYPE_CHECKING:
     import numpy as np
 
-    from retouch.inference.batch import Networks
+    from retouch.inference.harmonize_photos import Networks
     from retouch.inference.jobs import Job
     from retouch.inference.network_files import LoadedNetwork
     from retouch.registry.reader import Version
@@ -142,7 +142,7 @@ def harmonize(
     todo, skipped = split_existing(every, overwrite)
     report = batch.Report("harmonized", skipped, many=len(every) > 1, as_json=json)
 
-    from retouch.inference import batch as work
+    from retouch.inference import harmonize_photos as work
 
     if not report.many:
         with batch.reporting(every[0].photo, report):  # what is no photo is an error before the network is loaded

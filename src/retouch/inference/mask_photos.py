@@ -10,8 +10,8 @@ from PIL import Image
 from retouch import weights
 from retouch.errors import RetouchError, WeightsError
 from retouch.files import atomic_file
-from retouch.inference.batch import ResultFiles, count_pixels
 from retouch.inference.foreground_mask import foreground_mask
+from retouch.inference.harmonize_photos import ResultFiles, count_pixels
 from retouch.inference.jobs import Job
 from retouch.inference.overlap import Steps
 from retouch.parsing.matting import OnnxMatting

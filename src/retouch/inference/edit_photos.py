@@ -11,8 +11,8 @@ from retouch.editing.edits import EditedLayers
 from retouch.editing.layer_files import load_layers, save_layers
 from retouch.editing.storage import SUFFIX, TEXT_FILE
 from retouch.errors import RetouchError
-from retouch.inference.batch import ResultFiles, count_pixels, space_option, write_sheet
 from retouch.inference.harmonize import retouch
+from retouch.inference.harmonize_photos import ResultFiles, count_pixels, space_option, write_sheet
 from retouch.inference.jobs import Job, is_in_layers
 from retouch.inference.overlap import Steps
 from retouch.pictures.file import Picture, read
