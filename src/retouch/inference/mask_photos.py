@@ -20,7 +20,7 @@ from retouch.pictures.file import Picture, read
 from retouch.weights.networks import fetch_network, find_network, user_folder
 
 NETWORK = "u2netp"
-FORMATS = {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF"}
+LOSSLESS_FORMATS = {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF"}
 """Of masks, by suffix: without loss, or the outside would not be black."""
 LEAST, MOST = 0.001, 0.99  # of a photo: less or more is no foreground
 OPTIONS: dict[str, dict[str, Any]] = {"PNG": {"compress_level": 6}, "TIFF": {"compression": "tiff_deflate"}}
@@ -52,8 +52,8 @@ def find_matting(file: Path | None, say: Callable[[str], None]) -> OnnxMatting:
 
 def check_format(path: Path) -> None:
     """Raises RetouchError where a mask would not be kept without loss."""
-    if path.suffix.lower() not in FORMATS:
-        raise RetouchError(f"{path}: a mask is written as {', '.join(FORMATS)}, without loss; name it with one of these")
+    if path.suffix.lower() not in LOSSLESS_FORMATS:
+        raise RetouchError(f"{path}: a mask is written as {', '.join(LOSSLESS_FORMATS)}, without loss; name it with one of these")
 
 
 def mask_steps(matting: Callable[[], OnnxMatting]) -> Steps[Job, Picture, np.ndarray, ResultFiles]:
@@ -86,7 +86,7 @@ def find_foreground(picture: Picture, network: OnnxMatting) -> np.ndarray:
 
 def _write(job: Job, picture: Picture, mask: np.ndarray) -> ResultFiles:
     """Write a mask that says of itself that it is upright, as `read_mask` then need not guess."""
-    kind = FORMATS[job.result.suffix.lower()]
+    kind = LOSSLESS_FORMATS[job.result.suffix.lower()]
     exif = Image.Exif()
     exif[ORIENTATION] = 1
     with atomic_file(job.result) as partial:
