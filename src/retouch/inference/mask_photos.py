@@ -53,7 +53,8 @@ def find_matting(file: Path | None, say: Callable[[str], None]) -> OnnxMatting:
 def check_format(path: Path) -> None:
     """Raises RetouchError where a mask would not be kept without loss."""
     if path.suffix.lower() not in LOSSLESS_FORMATS:
-        raise RetouchError(f"{path}: a mask is written as {', '.join(LOSSLESS_FORMATS)}, without loss; name it with one of these")
+        formats = ", ".join(LOSSLESS_FORMATS)
+        raise RetouchError(f"{path}: a mask is written as {formats}, without loss; name it with one of these")
 
 
 def mask_steps(matting: Callable[[], OnnxMatting]) -> Steps[Job, Picture, np.ndarray, ResultFiles]:
