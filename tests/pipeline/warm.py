@@ -88,6 +88,8 @@ def run(connection: socket.socket) -> None:
     for own, given in enumerate(descriptors):
         os.dup2(given, own)
         os.close(given)
+    # a new file behind the same descriptor: the old stream's position is of the old one
+    sys.stdout, sys.stderr = (os.fdopen(descriptor, "w", closefd=False) for descriptor in (1, 2))
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
