@@ -48,7 +48,8 @@ def test_imports_are_followed_at_any_depth_and_those_for_type_checkers_are_not(t
     paths = closure("toys.one")
     own = {path.relative_to(toys).as_posix() for path in paths if path.is_relative_to(toys)}
     assert own == {"__init__.py", "one.py", "two.py", "deep/__init__.py", "deep/three.py", "four.py", "five.py"}
-    assert {path for path in paths if not path.is_relative_to(toys)} == {ROOT / "__init__.py", ROOT / "files.py"}
+    beyond = {ROOT / name for name in ("__init__.py", "errors.py", "files.py")}
+    assert {path for path in paths if not path.is_relative_to(toys)} == beyond
     assert paths == sorted(paths)
     assert closure("toys.one:attribute") == paths
     assert not [name for name in sys.modules if name.startswith("toys.")]
@@ -89,5 +90,5 @@ def test_an_edited_file_is_read_again(toys: Path):
 
 
 def test_nothing_of_this_project_but_files_is_needed():
-    assert places("retouch.code") == {"__init__.py", "code.py", "files.py"}
+    assert places("retouch.code") == {"__init__.py", "code.py", "errors.py", "files.py"}
     assert code.PACKAGE == "retouch"
