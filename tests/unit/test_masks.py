@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -410,6 +410,7 @@ def test_too_many_foregrounds_and_none(tmp_path, soft):
 )
 def test_any_mask_is_0_outside_and_255_inside(kind, height, width, factor, softness, centre, tmp_path):
     own = round(height * factor), round(width * factor)
+    assume(min(own) >= 24)  # of a soft brush in fewer pixels most are blends: it is refused
     suffix, make, _ = SOFT_KINDS[kind]
     drawn = disc(own, 9 * factor, softness, centre)
     values = read_mask(save(make(drawn), tmp_path / f"m.{suffix}"), (height, width)).values
