@@ -19,7 +19,9 @@ os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores Ctrl-C in background jobs, and their children would
-settings.register_profile("retouch", deadline=None)  # a first call may import torch
+# a first call may import torch; the same cases in every run, so that a change is judged by what it changes
+settings.register_profile("retouch", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None)  # new cases: `pytest --hypothesis-profile explore`
 settings.load_profile("retouch")
 
 
