@@ -99,12 +99,12 @@ def test_accents_are_the_same_however_they_are_stored(place):
         ("in/a.heic", {}, False, "in/a-harmonized.heic"),
         ("in/a.gif", {}, False, "in/a-harmonized.png"),
         ("in/a.JPG", {"ending": "_1"}, False, "in/a_1.JPG"),
-        ("in/a.jpg", {"suffix": ".png"}, False, "in/a-harmonized.png"),
+        ("in/a.jpg", {"extension": ".png"}, False, "in/a-harmonized.png"),
         ("in/a.jpg", {"out": "b.png"}, False, "b.png"),
         ("in/a.jpg", {"out": "new"}, False, "new/a.jpg"),
         ("in/a.jpg", {"out": "v1.5"}, True, "v1.5/a.jpg"),
         ("in/a.jpg", {"out": "there.d"}, False, "there.d/a.jpg"),
-        ("in/a.jpg", {"out": "new", "ending": "-x", "suffix": ".webp"}, True, "new/a-x.webp"),
+        ("in/a.jpg", {"out": "new", "ending": "-x", "extension": ".webp"}, True, "new/a-x.webp"),
         ("in/a.jpg", {"out": "in"}, False, "in/a-harmonized.jpg"),
     ],
 )
@@ -119,8 +119,8 @@ def test_where_a_result_goes(place, photo, naming, many, result):
     [
         ({"out": Path("b.gif")}, False, "b.gif: a picture is written as .jpg"),
         ({"out": Path("b.png")}, True, "--out b.png is one file, and there are several photos"),
-        ({"out": Path("b.png"), "suffix": ".jpg"}, False, "name different formats"),
-        ({"suffix": ".gif"}, False, "--format gif: give jpg"),
+        ({"out": Path("b.png"), "extension": ".jpg"}, False, "name different formats"),
+        ({"extension": ".gif"}, False, "--format gif: give jpg"),
         ({"ending": "x/y"}, False, "holds a path"),
     ],
 )

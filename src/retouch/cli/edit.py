@@ -16,9 +16,9 @@ from retouch.cli.pictures import (
     Json,
     Overwrite,
     Photos,
+    extension_of,
     find_photos,
     split_existing,
-    suffix_of,
 )
 from retouch.errors import RetouchError
 
@@ -139,9 +139,9 @@ def edit(
     """
     from retouch.inference.jobs import Naming, check_exists, plan
 
-    naming = Naming("edited", out, suffix, suffix_of(format))
+    naming = Naming("edited", out, suffix, extension_of(format))
     scales = [_factor(text) for text in scale or []]
-    every = plan(find_photos(photos, naming.ending_beside), naming, [region] if region else (), limit, sheet=sheet)
+    every = plan(find_photos(photos, naming.sibling_ending), naming, [region] if region else (), limit, sheet=sheet)
     todo, skipped = split_existing(every, overwrite, replace_results=out is None)
     report = batch.Report("edited", skipped, many=len(every) > 1, as_json=json)
     if len(every) == 1:

@@ -17,9 +17,9 @@ from retouch.cli.pictures import (
     Json,
     Overwrite,
     Photos,
+    extension_of,
     find_photos,
     split_existing,
-    suffix_of,
 )
 from retouch.errors import RetouchError
 
@@ -137,8 +137,8 @@ def harmonize(
 
     if labels is not None and parse:
         raise RetouchError("--labels and --parse both name a label map: leave one out")
-    naming = Naming("harmonized", out, suffix, suffix_of(format))
-    every = plan(find_photos(photos, naming.ending_beside), naming, mask or (), confine, labels, layers, sheet)
+    naming = Naming("harmonized", out, suffix, extension_of(format))
+    every = plan(find_photos(photos, naming.sibling_ending), naming, mask or (), confine, labels, layers, sheet)
     todo, skipped = split_existing(every, overwrite)
     report = batch.Report("harmonized", skipped, many=len(every) > 1, as_json=json)
 

@@ -53,8 +53,8 @@ def mask(
     is_file = out is not None and bool(out.suffix) and not out.is_dir()
     if is_file and out is not None:
         work.check_format(out)
-    naming = Naming("mask", out, suffix=None if is_file else ".png")
-    every = plan(find_photos(photos, naming.ending_beside), naming)
+    naming = Naming("mask", out, extension=None if is_file else ".png")
+    every = plan(find_photos(photos, naming.sibling_ending), naming)
     todo, skipped = split_existing(every, overwrite)
     report = batch.Report("masks", skipped, many=len(every) > 1, as_json=json)
     batch.run(todo, work.mask_steps(lambda: work.find_matting(matting, output.note)), report, jobs)

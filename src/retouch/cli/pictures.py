@@ -70,8 +70,8 @@ def find_photos(arguments: Sequence[str], ending: str) -> list[Path]:
     return [photo for photo in photos if photo not in results]
 
 
-def suffix_of(kind: str | None) -> str | None:
-    """The suffix of a format as users name it: `jpg`, `.JPG`."""
+def extension_of(kind: str | None) -> str | None:
+    """The extension of a format as users name it: `jpg`, `.JPG`."""
     return None if kind is None else f".{kind.lower().removeprefix('.')}"
 
 

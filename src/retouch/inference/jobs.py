@@ -40,22 +40,25 @@ class Job:
 
 @dataclass(frozen=True)
 class Naming:
-    """How results are named. `word` follows the name of a photo whose result lies beside it, if `ending` is None."""
+    """How results are named. Raises RetouchError for an ending that is a path, and for formats that are not written."""
 
     word: str
+    """Such as `harmonized`: of the default ending, `-harmonized`."""
     out: Path | None = None
+    """The result itself, or the folder of results; the photo's own by default."""
     ending: str | None = None
-    suffix: str | None = None
+    """What follows the photo's name (`--suffix`); by default `-WORD` beside the photo, and nothing in another folder."""
+    extension: str | None = None
     """Of the result's format, such as `.png`; the photo's own by default."""
 
     def __post_init__(self) -> None:
         if self.ending is not None and ({"/", "\0", os.sep} & set(self.ending)):
             raise RetouchError(f"--suffix {self.ending!r} holds a path: --out names the folder")
-        if self.suffix is not None and self.suffix not in FORMATS:
-            raise RetouchError(f"--format {self.suffix.removeprefix('.')}: give {', '.join(s[1:] for s in FORMATS)}")
+        if self.extension is not None and self.extension not in FORMATS:
+            raise RetouchError(f"--format {self.extension.removeprefix('.')}: give {', '.join(s[1:] for s in FORMATS)}")
 
     @property
-    def ending_beside(self) -> str:
+    def sibling_ending(self) -> str:
         """What follows a photo's name where the result lies beside it."""
         return f"-{self.word}" if self.ending is None else self.ending
 
@@ -72,8 +75,8 @@ class Naming:
             raise RetouchError(
                 f"{self.out}: a picture is written as {', '.join(FORMATS)}; name it with one of these, or make the folder"
             )
-        if self.suffix is not None and FORMATS[self.suffix] != FORMATS[self.out.suffix.lower()]:
-            raise RetouchError(f"--out {self.out} and --format {self.suffix[1:]} name different formats: leave one out")
+        if self.extension is not None and FORMATS[self.extension] != FORMATS[self.out.suffix.lower()]:
+            raise RetouchError(f"--out {self.out} and --format {self.extension[1:]} name different formats: leave one out")
         return True
 
     def result(self, photo: Path, many: bool = False) -> Path:
@@ -81,9 +84,9 @@ class Naming:
         if self.names_file(many) and self.out is not None:
             return self.out
         folder = self.out or photo.parent
-        beside = folder.resolve() == photo.parent.resolve()
-        ending = self.ending_beside if beside or self.ending is not None else ""
-        return folder / fitting_name(photo.stem, f"{ending}{self.suffix or result_suffix(photo)}")
+        is_sibling = folder.resolve() == photo.parent.resolve()
+        ending = self.sibling_ending if is_sibling or self.ending is not None else ""
+        return folder / fitting_name(photo.stem, f"{ending}{self.extension or result_suffix(photo)}")
 
 
 def fitting_name(stem: str, ending: str) -> str:
