@@ -16,8 +16,10 @@ from retouch.cli.pictures import (
     Json,
     Overwrite,
     Photos,
+    Sheet,
     extension_of,
     find_photos,
+    path_option,
     split_existing,
 )
 from retouch.errors import RetouchError
@@ -49,12 +51,7 @@ def edit(
     undo: Annotated[int, typer.Option(metavar="N", min=0, rich_help_panel=EDITS, help="Undo the last N edits.")] = 0,
     mix: Annotated[
         tuple[Path, float] | None,
-        typer.Option(
-            metavar="LAYERS W",
-            rich_help_panel=EDITS,
-            autocompletion=completion.files,
-            help="Mix in other layers of this photo: 0 none, 1 only them.",
-        ),
+        path_option("LAYERS W", EDITS, "Mix in other layers of this photo: 0 none, 1 only them."),
     ] = None,
     strength: Annotated[
         float | None,
@@ -80,51 +77,25 @@ def edit(
     ] = None,
     region: Annotated[
         Path | None,
-        typer.Option(
-            metavar="MASK",
-            rich_help_panel=EDITS,
-            autocompletion=completion.files,
-            help="Apply --strength, --scale and --only where this is white; a folder for many photos.",
-        ),
+        path_option("MASK", EDITS, "Apply --strength, --scale and --only where this is white; a folder for many photos."),
     ] = None,
     limit: Annotated[
         Path | None,
-        typer.Option(
-            metavar="MASK",
-            rich_help_panel=EDITS,
-            autocompletion=completion.files,
-            help="Undo everything where this is black; a folder for many photos.",
-        ),
+        path_option("MASK", EDITS, "Undo everything where this is black; a folder for many photos."),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            metavar="PLACE",
-            rich_help_panel=RESULT,
-            autocompletion=completion.files,
-            help="A file, or a folder; PHOTO-edited beside the photo by default, which every call writes anew.",
+        path_option(
+            "PLACE", RESULT, "A file, or a folder; PHOTO-edited beside the photo by default, which every call writes anew."
         ),
     ] = None,
     suffix: Ending = None,
     format: Format = None,
     overwrite: Overwrite = False,
-    sheet: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            rich_help_panel=LAYERS,
-            autocompletion=completion.files,
-            help="Also a picture of the photo, the result and every layer; a folder for many photos.",
-        ),
-    ] = None,
+    sheet: Sheet = None,
     cube: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FOLDER",
-            rich_help_panel=LAYERS,
-            autocompletion=completion.files,
-            help="Also each region's transform as 3D LUT for photo editors, .cube.",
-        ),
+        path_option("FOLDER", LAYERS, "Also each region's transform as 3D LUT for photo editors, .cube."),
     ] = None,
     jobs: Jobs = None,
     json: Json = False,

@@ -17,8 +17,10 @@ from retouch.cli.pictures import (
     Json,
     Overwrite,
     Photos,
+    Sheet,
     extension_of,
     find_photos,
+    path_option,
     split_existing,
 )
 from retouch.errors import RetouchError
@@ -58,13 +60,12 @@ def harmonize(
     ] = "harmonizer",
     mask: Annotated[
         list[Path] | None,
-        typer.Option(
+        path_option(
+            "MASK",
+            REGIONS,
+            "White where pasted; a folder for many photos. Repeatable: each is a foreground of its own.",
             "--mask",
             "--masks",
-            metavar="MASK",
-            rich_help_panel=REGIONS,
-            autocompletion=completion.files,
-            help="White where pasted; a folder for many photos. Repeatable: each is a foreground of its own.",
         ),
     ] = None,
     split_mask: Annotated[
@@ -75,21 +76,11 @@ def harmonize(
     ] = False,
     confine: Annotated[
         Path | None,
-        typer.Option(
-            metavar="MASK",
-            rich_help_panel=REGIONS,
-            autocompletion=completion.files,
-            help="Change nothing where this is black, whatever the model does; a folder for many photos.",
-        ),
+        path_option("MASK", REGIONS, "Change nothing where this is black, whatever the model does; a folder for many photos."),
     ] = None,
     labels: Annotated[
         Path | None,
-        typer.Option(
-            metavar="MAP",
-            rich_help_panel=REGIONS,
-            autocompletion=completion.files,
-            help="A label map, ADE20K's numbers, for region-free models; a folder for many photos.",
-        ),
+        path_option("MAP", REGIONS, "A label map, ADE20K's numbers, for region-free models; a folder for many photos."),
     ] = None,
     parse: Annotated[
         bool, typer.Option("--parse", rich_help_panel=REGIONS, help="Label photos with the scene parser of params.yaml.")
@@ -100,34 +91,20 @@ def harmonize(
     ] = 1.0,
     out: Annotated[
         Path | None,
-        typer.Option(
-            metavar="PLACE",
-            rich_help_panel=RESULT,
-            autocompletion=completion.files,
-            help="A file, or a folder; PHOTO-harmonized beside the photo by default.",
-        ),
+        path_option("PLACE", RESULT, "A file, or a folder; PHOTO-harmonized beside the photo by default."),
     ] = None,
     suffix: Ending = None,
     format: Format = None,
     overwrite: Overwrite = False,
     layers: Annotated[
         Path | None,
-        typer.Option(
-            metavar="PLACE",
-            rich_help_panel=LAYERS,
-            autocompletion=completion.files,
-            help="Keep the layers, for `retouch edit`: a folder, or a .npz file; for many photos a folder of folders.",
+        path_option(
+            "PLACE",
+            LAYERS,
+            "Keep the layers, for `retouch edit`: a folder, or a .npz file; for many photos a folder of folders.",
         ),
     ] = None,
-    sheet: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            rich_help_panel=LAYERS,
-            autocompletion=completion.files,
-            help="Also a picture of the photo, the result and every layer; a folder for many photos.",
-        ),
-    ] = None,
+    sheet: Sheet = None,
     jobs: Jobs = None,
     json: Json = False,
 ) -> None:

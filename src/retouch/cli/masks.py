@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from retouch.cli import batch, completion, output
-from retouch.cli.pictures import PANEL, RESULT, Jobs, Json, Overwrite, Photos, find_photos, split_existing
+from retouch.cli import batch, output
+from retouch.cli.pictures import PANEL, RESULT, Jobs, Json, Overwrite, Photos, find_photos, path_option, split_existing
 
 EXAMPLES = """\
 Examples:
@@ -23,19 +23,12 @@ def mask(
     photos: Photos,
     out: Annotated[
         Path | None,
-        typer.Option(
-            metavar="PLACE",
-            rich_help_panel=RESULT,
-            autocompletion=completion.files,
-            help="A .png or .tif file, or a folder; PHOTO-mask.png beside the photo by default.",
-        ),
+        path_option("PLACE", RESULT, "A .png or .tif file, or a folder; PHOTO-mask.png beside the photo by default."),
     ] = None,
     matting: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE",
-            autocompletion=completion.files,
-            help="An ONNX matting network; else parse.matting of params.yaml, else U²-Net-p, which is fetched once.",
+        path_option(
+            "FILE", None, "An ONNX matting network; else parse.matting of params.yaml, else U²-Net-p, which is fetched once."
         ),
     ] = None,
     overwrite: Overwrite = False,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 PANEL = "Pictures"
 RESULT, LAYERS, MANY = "Result", "Layers", "Many pictures"
 """Panels of options."""
+
+
+def path_option(metavar: str, panel: str | None, help: str, *names: str) -> Any:
+    """An option that takes the path of a file or a folder, which shells complete; `names` where it has several."""
+    return typer.Option(*names, metavar=metavar, rich_help_panel=panel, autocompletion=completion.files, help=help)
+
 
 Photos = Annotated[
     list[str],
@@ -40,6 +46,10 @@ Format = Annotated[
 ]
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", rich_help_panel=RESULT, help="Replace results that exist. Without it they are kept.")
+]
+Sheet = Annotated[
+    Path | None,
+    path_option("FILE", LAYERS, "Also a picture of the photo, the result and every layer; a folder for many photos."),
 ]
 Jobs = Annotated[
     int | None,

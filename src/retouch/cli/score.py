@@ -7,6 +7,7 @@ import typer
 
 from retouch.cli import completion, output
 from retouch.cli.output import AsJson
+from retouch.cli.pictures import path_option
 from retouch.errors import RetouchError, TrackingError
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def score(
     ] = None,
     json: AsJson = False,
     sheet: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A picture of the best and the worst of the first model's results.")
+        Path | None, path_option("FILE", None, "A picture of the best and the worst of the first model's results.")
     ] = None,
     overwrite: Overwrite = False,
     limit: Annotated[
