@@ -3,9 +3,19 @@
 The command line prints them in one line and exits 2; anything else that escapes is a bug.
 """
 
+from pathlib import Path
+
 
 class RetouchError(Exception):
     """Something the user can fix; the message names the file or key and the remedy."""
+
+
+class ExistsError(RetouchError):
+    """A file exists that may not be replaced without being asked; `content` says what it holds, where that matters."""
+
+    def __init__(self, path: Path, content: str = "") -> None:
+        what = f" and holds {content}" if content else ""
+        super().__init__(f"{path} exists{what}: --overwrite replaces it, or name another place")
 
 
 class SettingsError(RetouchError):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from retouch.cli import completion, output
-from retouch.errors import RetouchError
+from retouch.errors import ExistsError
 
 if TYPE_CHECKING:
     from retouch.inference.jobs import Job
@@ -88,7 +88,7 @@ def extension_of(kind: str | None) -> str | None:
 def split_existing(jobs: "Sequence[Job]", overwrite: bool, replace_results: bool = False) -> "tuple[list[Job], list[Job]]":
     """The jobs to do, and those to skip as pictures that they write exist; with `replace_results`, only sheets count.
 
-    Raises RetouchError where there is one job, and it would be skipped.
+    Raises ExistsError where there is one job, and it would be skipped.
     """
     todo, skipped = [], []
     for job in jobs:
@@ -96,7 +96,7 @@ def split_existing(jobs: "Sequence[Job]", overwrite: bool, replace_results: bool
         if path is None or overwrite:
             todo.append(job)
         elif len(jobs) == 1:
-            raise RetouchError(f"{path} exists: --overwrite replaces it, or name another place")
+            raise ExistsError(path)
         else:
             skipped.append(job)
     return todo, skipped

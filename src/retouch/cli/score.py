@@ -8,7 +8,7 @@ import typer
 from retouch.cli import completion, output
 from retouch.cli.output import AsJson
 from retouch.cli.pictures import path_option
-from retouch.errors import RetouchError, TrackingError
+from retouch.errors import ExistsError, RetouchError, TrackingError
 
 if TYPE_CHECKING:
     from retouch.evaluation.score import Harmonize
@@ -106,4 +106,4 @@ def _check_place(sheet: Path, triples: "Triples", overwrite: bool) -> None:
     if any(sheet.samefile(path) for one in triples.triples for path in (one.composite, one.mask, one.target)):
         raise RetouchError(f"--sheet {sheet} is a picture that is read: name another place")
     if not overwrite:
-        raise RetouchError(f"{sheet} exists: --overwrite replaces it, or name another place")
+        raise ExistsError(sheet)

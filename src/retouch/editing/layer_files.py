@@ -14,7 +14,7 @@ from PIL import Image
 from retouch.editing.edits import MAX_DEPTH, EditedLayers
 from retouch.editing.layer_text import Description, assemble
 from retouch.editing.storage import SUFFIX, TEXT, TEXT_FILE
-from retouch.errors import RetouchError
+from retouch.errors import ExistsError, RetouchError
 from retouch.files import atomic_file, atomic_folder
 from retouch.pictures.decode import without_pillow_limit
 
@@ -27,12 +27,12 @@ def save_layers(layers: EditedLayers, path: Path, overwrite: bool = True) -> Non
     """Write layers with their edits, as one file where `path` ends in `.npz`, else as a folder; whole or not at all.
 
     The folder keeps regions and their transforms exactly, operator masks to 1/65535 of their range. Raises RetouchError where
-    `path` is a folder of other files, or, without `overwrite`, holds anything but these layers.
+    `path` is a folder of other files; without `overwrite` ExistsError where it holds anything but these layers.
     """
     if path.suffix == SUFFIX:
         content = _pack(layers)
         if not overwrite and path.is_file() and path.read_bytes() != content:
-            raise RetouchError(_kept(path))
+            raise ExistsError(path, "something else")
         with atomic_file(path) as partial:
             partial.write_bytes(content)
         return
@@ -48,16 +48,11 @@ def save_layers(layers: EditedLayers, path: Path, overwrite: bool = True) -> Non
         for name, mixed in description.mixed.items():
             (partial / f"{name}{SUFFIX}").write_bytes(_pack(mixed))
         if not overwrite and path.is_dir() and any(path.iterdir()) and _contents(path) != _contents(partial):
-            raise RetouchError(_kept(path))
+            raise ExistsError(path, "other layers or edits")
 
 
 def _contents(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
-
-
-def _kept(path: Path) -> str:
-    what = "other layers or edits" if path.is_dir() else "something else"
-    return f"{path} exists and holds {what}: --overwrite replaces it, or name another place"
 
 
 def load_layers(path: Path) -> EditedLayers:
