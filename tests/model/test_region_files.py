@@ -173,8 +173,20 @@ def test_places_are_those_of_the_region_s_centre_and_mixtures_add_up(rng, tmp_pa
     one = TransformLayers(coefficients, maps, ("sky",), (40, 40))
     other = TransformLayers(coefficients * 3, maps, ("sky",), (40, 40))
     for result, times in ((one, 1), (one.mix(other, 0.5), 2)):
-        first = save_cubes(result, tmp_path)[0].read_text().splitlines()[4]
+        first = save_cubes(result, tmp_path / str(times))[0].read_text().splitlines()[4]
         np.testing.assert_allclose([float(value) for value in first.split()], [0.075 * times, -0.05 * times, 0], atol=1e-6)
+
+
+def test_a_table_that_exists_is_replaced_by_another_only_when_asked(rng, tmp_path):
+    one = drawn(rng)
+    paths = save_cubes(one, tmp_path, overwrite=False)
+    assert save_cubes(one, tmp_path, overwrite=False) == paths  # the same ones
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(RetouchError, match=r"tree\.cube exists and holds another table: --overwrite replaces it"):
+        save_cubes(one.scale(0.5, "tree"), tmp_path, overwrite=False)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    save_cubes(one.scale(0.5, "tree"), tmp_path, overwrite=True)
+    assert (tmp_path / "tree.cube").read_bytes() != before["tree.cube"]
 
 
 def test_operator_masks_have_no_table(tmp_path):

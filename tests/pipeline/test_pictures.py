@@ -106,6 +106,8 @@ def test_the_layer_of_a_region(kept, place, tinted):
     between = pixels("photo-edited.png").astype(int)[half]
     assert np.abs(between * 2 - photo[half].astype(int) - first[half])[first[half] < 255].max() <= 2
     assert Path("tables/foreground.cube").read_text().count("\n") == 4 + 33**3
+    with pytest.raises(RetouchError, match=r"tables/foreground\.cube exists and holds another table"):
+        retouch("edit", "photo.png", kept, "--strength", "0", "--cube", "tables")
     retouch("edit", "photo.png", kept, "--strength", "0")
     np.testing.assert_array_equal(pixels("photo-edited.png"), photo)
     retouch("edit", "photo.png", kept, "--undo", "2", "--limit", "half.png", "--only", "foreground")

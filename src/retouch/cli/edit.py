@@ -123,7 +123,7 @@ def edit(
         from retouch.inference.edit_photos import Edits, edit_steps
 
         edits = Edits(undo, mix, strength, scales, only or (), cube)
-        batch.run(todo, edit_steps(layers, edits, report.many), report, jobs)
+        batch.run(todo, edit_steps(layers, edits, report.many, overwrite), report, jobs)
 
 
 def _factor(text: str) -> tuple[str, float]:

@@ -7,24 +7,31 @@ import torch
 
 from retouch.editing.edits import EditedLayers
 from retouch.editing.storage import array_name
+from retouch.errors import ExistsError
 from retouch.files import atomic_file
 from retouch.models.layers.color_transforms import Transforms, apply_transforms
 
 POINTS = 33  # a side
 
 
-def save_cubes(layers: EditedLayers, folder: Path) -> list[Path]:
+def save_cubes(layers: EditedLayers, folder: Path, overwrite: bool = True) -> list[Path]:
     """Write one table a layer, `sky.cube`: sRGB in [0, 1] → sRGB as if the layer's region were the whole picture.
 
     Edits that act everywhere are carried out, those of regions left out; a mixture is summed by name. x and y are those of the
-    region's centre. Raises RetouchError for operator masks, which transform every pixel differently.
+    region's centre. Raises RetouchError for operator masks, which transform every pixel differently; without `overwrite`
+    ExistsError, before anything is written, where a file exists that holds anything but its table.
     """
-    paths = []
-    for name, coefficients in layers.uniform_transforms().items():
-        paths.append(folder / f"{array_name(name)}.cube")
-        with atomic_file(paths[-1]) as partial:
-            partial.write_text(_text(name, _table(coefficients)), encoding="ascii")
-    return paths
+    texts = {
+        folder / f"{array_name(name)}.cube": _text(name, _table(coefficients)).encode("ascii")
+        for name, coefficients in layers.uniform_transforms().items()
+    }
+    for path, text in texts.items():
+        if not overwrite and path.exists() and not (path.is_file() and path.read_bytes() == text):
+            raise ExistsError(path, "another table")
+    for path, text in texts.items():
+        with atomic_file(path) as partial:
+            partial.write_bytes(text)
+    return list(texts)
 
 
 def _table(coefficients: np.ndarray) -> np.ndarray:

@@ -70,10 +70,13 @@ class EditResult:
     layers: EditedLayers
 
 
-def edit_steps(place: Path, edits: Edits, many: bool) -> Steps[Job, EditInputs, EditResult, ResultFiles]:
+def edit_steps(
+    place: Path, edits: Edits, many: bool, overwrite: bool = False
+) -> Steps[Job, EditInputs, EditResult, ResultFiles]:
     """The work on photos whose layers at `place` are edited. A job's `masks` hold the region, its `confine` the limit.
 
-    With `many` photos, places of layers and of LUTs are folders by the photos' names.
+    With `many` photos, places of layers and of LUTs are folders by the photos' names. LUTs that exist and are others are
+    replaced with `overwrite` only.
     """
 
     def cube_place(job: Job) -> Path | None:
@@ -87,7 +90,7 @@ def edit_steps(place: Path, edits: Edits, many: bool) -> Steps[Job, EditInputs, 
         return EditResult(retouch(edited, inputs.picture.pixels, **space_option(inputs.picture)), edited)
 
     def write_job(job: Job, inputs: EditInputs, result: EditResult) -> ResultFiles:
-        return _write(job, inputs, result, cube_place(job))
+        return _write(job, inputs, result, cube_place(job), overwrite)
 
     return Steps(read_job, compute, write_job, lambda job: count_pixels(job.photo))
 
@@ -143,8 +146,8 @@ def _load(place: Path, photo: Path, size: tuple[int, int]) -> EditedLayers:
     return layers
 
 
-def _write(job: Job, inputs: EditInputs, result: EditResult, cube: Path | None) -> ResultFiles:
-    tables = [] if cube is None else save_cubes(result.layers, cube)
+def _write(job: Job, inputs: EditInputs, result: EditResult, cube: Path | None, overwrite: bool) -> ResultFiles:
+    tables = [] if cube is None else save_cubes(result.layers, cube, overwrite)
     if job.sheet is not None:
         write_sheet(job.sheet, inputs.picture.pixels, result.pixels, result.layers)
     write(result.pixels, job.result, inputs.picture)
