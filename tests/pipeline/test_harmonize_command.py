@@ -161,16 +161,21 @@ def test_results_of_other_commands_are_no_photos():
 
 def test_what_exists_is_kept_unless_told_otherwise():
     draw("a.png", "other.png")
-    kept = Path("other.png").read_bytes()
+    before = Path("other.png").read_bytes()
     with pytest.raises(RetouchError, match=r"other\.png exists: --overwrite replaces it"):
         retouch("harmonize", "a.png", *FREE, "--out", "other.png")
     draw_mask("m.png")
-    for arguments in (["--sheet", "other.png"], ["--sheet", "a.png"], ["--sheet", "m.png"], ["--layers", "other.png"]):
-        with pytest.raises(RetouchError):
+    for arguments, message in (
+        (["--sheet", "other.png"], r"other\.png exists: --overwrite replaces it"),
+        (["--sheet", "a.png"], r"a\.png is the photo itself"),
+        (["--sheet", "m.png"], "which is read"),
+        (["--layers", "other.png"], r"--layers other\.png is a file"),
+    ):
+        with pytest.raises(RetouchError, match=message):
             retouch("harmonize", "a.png", *TINTED, "--mask", "m.png", *arguments)
     with pytest.raises(RetouchError, match="which is read"):
         retouch("harmonize", "a.png", *TINTED, "--mask", "m.png", "--sheet", "m.png", "--overwrite")
-    assert Path("other.png").read_bytes() == kept
+    assert Path("other.png").read_bytes() == before
     retouch("harmonize", "a.png", *TINTED, "--mask", "m.png", "--layers", "layers")
     with pytest.raises(RetouchError, match=r"other\.png exists"):
         retouch("edit", "a.png", "layers", "--out", "other.png")
@@ -187,13 +192,13 @@ def test_nothing_is_written_among_layers_whatever_the_options():
             retouch(*harmonize, *arguments)
     assert not Path("layers").exists()
     retouch(*harmonize)
-    kept = {path.name: path.read_bytes() for path in Path("layers").iterdir()}
+    before = {path.name: path.read_bytes() for path in Path("layers").iterdir()}
     for arguments in (["--out", "layers/foreground.png"], ["--sheet", "layers/foreground.png"], ["--sheet", "layers"]):
         with pytest.raises(RetouchError, match="would lie in a folder of layers"):
             retouch("edit", "a.png", "layers", *arguments, "--overwrite")
     with pytest.raises(RetouchError, match="--cube layers is a folder of layers"):
         retouch("edit", "a.png", "layers", "--cube", "layers", "--strength", "0.5")
-    assert {path.name: path.read_bytes() for path in Path("layers").iterdir()} == kept
+    assert {path.name: path.read_bytes() for path in Path("layers").iterdir()} == before
 
 
 @pytest.mark.parametrize("layers", ["layers", "layers.npz"])
@@ -221,13 +226,13 @@ def test_layers_of_a_photo_of_another_shape_are_refused():
     retouch("harmonize", "a.png", *TINTED, "--mask", "m.png", "--layers", "layers")
     Image.open("m.png").resize((30, 40)).save("m-turned.png")
     retouch("harmonize", "turned.png", *TINTED, "--mask", "m-turned.png", "--layers", "others")
-    kept = Path("layers/layers.json").read_bytes()
+    before = Path("layers/layers.json").read_bytes()
     with pytest.raises(RetouchError, match=r"layers are of a photo of 40×30 px, but turned\.png has 30×40"):
         retouch("edit", "turned.png", "layers", "--strength", "0.5")
     with pytest.raises(RetouchError, match=r"others are of a photo of 30×40 px, but a\.png has 40×30"):
         retouch("edit", "a.png", "layers", "--mix", "others", "0.5")
     assert not Path("turned-edited.png").exists()
-    assert Path("layers/layers.json").read_bytes() == kept
+    assert Path("layers/layers.json").read_bytes() == before
     assert retouch("edit", "larger.png", "layers", "--strength", "0.5").exit_code == 0
 
 
@@ -414,28 +419,28 @@ def test_several_masks_are_several_foregrounds():
     assert not change[:, 10:30].any()
     assert (change[:, :10] > 20).all()
     assert (change[:, 30:] > 20).all()
-    kept = json.loads(Path("l/layers.json").read_text(encoding="utf-8"))["layers"]
-    assert [layer["name"] for layer in kept] == ["foreground", "foreground 2"]
+    layers = json.loads(Path("l/layers.json").read_text(encoding="utf-8"))["layers"]
+    assert [layer["name"] for layer in layers] == ["foreground", "foreground 2"]
 
 
 def test_many_photos_are_edited_by_their_layers():
     draw("in/a.png", "in/b.png")
     draw_mask("m/a.png", "m/b.png")
     draw_mask("region/a.png", "region/b.png", left=30)
-    retouch("harmonize", "in", "--mask", "m", *TINTED, "--out", "out", "--layers", "kept", "--sheet", "sheets")
-    assert names("kept") == {"a", "b"}
+    retouch("harmonize", "in", "--mask", "m", *TINTED, "--out", "out", "--layers", "layers", "--sheet", "sheets")
+    assert names("layers") == {"a", "b"}
     assert names("sheets") == {"a-sheet.png", "b-sheet.png"}
     draw("in/c.png")
-    done = retouch("edit", "in", "kept", "--strength", "0", "--region", "region", "--out", "edited")
+    done = retouch("edit", "in", "layers", "--strength", "0", "--region", "region", "--out", "edited")
     assert done.exit_code == 1
     assert done.stdout.split() == ["edited/a.png", "edited/b.png"]
     assert "in/c.png" in done.stderr
     change = pixels("edited/b.png") - pixels("in/b.png")
     assert not change[:, 30:].any()
     assert (change[:, 20:28] > 20).all()
-    with pytest.raises(RetouchError, match="are the layers of one photo"):
-        if retouch("edit", "in/a.png", "in/b.png", "kept/a").exit_code == 1:
-            raise RetouchError("are the layers of one photo")
+    done = retouch("edit", "in/a.png", "in/b.png", "layers/a")
+    assert done.exit_code == 1
+    assert done.stderr.count("are the layers of one photo") == 2
 
 
 def test_the_number_of_threads_changes_no_byte():
@@ -476,18 +481,24 @@ def test_an_unexpected_error_of_one_photo_does_not_stop_the_others(monkeypatch):
         retouch("harmonize", "a.png", *FREE)
 
 
-def test_a_full_disk_ends_all(monkeypatch):
+def test_a_full_disk_ends_all_and_json_names_the_photo(monkeypatch):
     from retouch.inference import harmonize_photos as work
 
     draw("a.png", "b.png", "c.png")
 
-    def full(*_):
-        raise OSError(28, "No space left on device", "out")
+    def write(*_):
+        raise OSError(errno.ENOSPC, "No space left on device", "out")
 
-    monkeypatch.setattr(work, "write", full)
+    monkeypatch.setattr(work, "write", write)
     done = CliRunner().invoke(cli.app, ["harmonize", "a.png", "b.png", "c.png", *FREE])
     assert isinstance(done.exception, OSError)
-    assert "3 left: the same command goes on" in done.stderr
+    assert "1 failed, 2 left: the same command goes on" in done.stderr
+    for photos in (["a.png", "b.png"], ["a.png"]):
+        done = CliRunner().invoke(cli.app, ["harmonize", *photos, *FREE, "--json"])
+        assert isinstance(done.exception, OSError)
+        (failure,) = json.loads(done.stdout)["failures"]
+        assert failure["photo"] == "a.png"
+        assert "No space left on device" in failure["error"]
 
 
 def test_a_network_that_cannot_be_loaded_is_one_line_whatever_the_number_of_photos():

@@ -86,9 +86,13 @@ class Report:
 
     def add_failure(self, photo: Path, error: Exception) -> None:
         """Report a photo that could not be done."""
+        self.note(f"error: {self.record_failure(photo, error)}")
+
+    def record_failure(self, photo: Path, error: Exception) -> str:
+        """Make a photo that could not be done part of the summary; the error in one line."""
         message = describe(photo, error)
-        self.note(f"error: {message}")
         self.failures.append({"photo": str(photo), "error": message})
+        return message
 
     def finish(self) -> None:
         """Print the summary of several photos, and JSON."""
@@ -139,7 +143,10 @@ def take(outcome: "Outcome[Job, ResultFiles]", report: Report) -> None:
     is_full = isinstance(error, OSError) and error.errno in FULL
     if isinstance(error, OSError) and error.errno in UNUSABLE:
         error = RetouchError(describe(outcome.item.photo, error))
-    if is_full or not (report.many or (report.as_json and isinstance(error, RetouchError))):
+    if is_full:
+        report.record_failure(outcome.item.photo, error)
+        raise error
+    if not (report.many or (report.as_json and isinstance(error, RetouchError))):
         raise error
     report.add_failure(outcome.item.photo, error)
 
