@@ -205,6 +205,13 @@ def test_shrinking_by_strips_is_shrinking_at_once(rng, monkeypatch):
 
 
 def test_the_network_runs_without_gradients(photo):
-    result = harmonize(Brighter(), deep(photo), np.full(SIZE, 255, np.uint8), 32)
+    modes = []
+
+    class Recorder(Brighter):
+        def forward(self, batch):
+            modes.append((torch.is_inference_mode_enabled(), torch.is_grad_enabled()))
+            return super().forward(batch)
+
+    harmonize(Recorder(), deep(photo), np.full(SIZE, 255, np.uint8), 32)
+    assert modes == [(True, False)]
     assert not torch.is_inference_mode_enabled()
-    assert result.layers is None

@@ -33,11 +33,11 @@ def retouch(*arguments: object) -> str:
 
 def network(path: Path, channels: int = 1, side: int | str = SIDE) -> Path:
     """A matting network that takes what is bright for the foreground."""
-    taken = helper.make_tensor_value_info("in", TensorProto.FLOAT, [1, 3, side, side])
-    given = helper.make_tensor_value_info("out", TensorProto.FLOAT, [1, channels, side, side])
+    input_info = helper.make_tensor_value_info("in", TensorProto.FLOAT, [1, 3, side, side])
+    output_info = helper.make_tensor_value_info("out", TensorProto.FLOAT, [1, channels, side, side])
     mean = helper.make_node("ReduceMean", ["in"], ["mean"], axes=[1], keepdims=1)
     last = helper.make_node("Concat", ["mean"] * channels, ["out"], axis=1)
-    graph = helper.make_graph([mean, last], "matting", [taken], [given])
+    graph = helper.make_graph([mean, last], "matting", [input_info], [output_info])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
     path.write_bytes(model.SerializeToString())
     return path
@@ -140,7 +140,7 @@ def test_the_photo_is_never_overwritten_and_masks_lose_nothing(place):
         with pytest.raises(RetouchError, match=message):
             retouch("photo.jpg", "--out", out, "--matting", "bright.onnx", "--overwrite")
     Image.open("photo.jpg").save("photo.png")
-    with pytest.raises(RetouchError):
+    with pytest.raises(RetouchError, match=r"photo\.png is the photo itself"):
         retouch("photo.png", "--out", "photo.png", "--matting", "bright.onnx", "--overwrite")
     assert Path("photo.jpg").read_bytes() == before
 
@@ -219,15 +219,15 @@ def test_edges_are_those_of_the_full_size_photo():
 def test_the_second_look_is_at_the_foreground():
     photo = np.full((300, 400, 3), 20, np.uint8)
     photo[140:170, 200:240] = 240
-    seen = []
+    bright_shares = []
 
     def matting(picture: np.ndarray) -> np.ndarray:
-        seen.append(float((picture.mean(axis=2) > 120).mean()))
+        bright_shares.append(float((picture.mean(axis=2) > 120).mean()))
         return np.where(picture.mean(axis=2) > 120, np.uint8(255), np.uint8(0))
 
     mask = foreground_mask(photo, matting, 32)
-    assert len(seen) == 2
-    assert seen[1] > 5 * seen[0]
+    assert len(bright_shares) == 2
+    assert bright_shares[1] > 5 * bright_shares[0]
     assert (mask[142:168, 202:238] == 255).all()
     assert mask[:130].max() == 0
 
@@ -239,7 +239,7 @@ def test_people_are_found(tmp_path, monkeypatch):
     retouch(*photos, "--out", "masks", "--matting", U2NETP)
     overlaps = []
     for photo in photos:
-        found = np.asarray(Image.open(f"masks/{photo.stem}.png")) > 127
+        foreground = np.asarray(Image.open(f"masks/{photo.stem}.png")) > 127
         person = np.asarray(Image.open(PEOPLE / "labels" / f"{photo.stem}.png")) > 0
-        overlaps.append((found & person).sum() / (found | person).sum())
+        overlaps.append((foreground & person).sum() / (foreground | person).sum())
     assert np.median(overlaps) > 0.85
