@@ -1,26 +1,71 @@
 """Files that are either complete or absent (temporary name, then rename); digests of files and of plain data."""
 
+import functools
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from retouch.errors import RetouchError
 
 LONGEST_NAME = 255  # bytes, of a name on common file systems
+PARTIAL = re.compile(r"\.([^/]+)\.(\d{1,9})(-[0-9a-f]{8})?\.partial$")
+"""Temporary names: the final name, the process and, where it is known, the system that its number is of."""
+
+
+def final_path(path: str) -> str:
+    """The path that a temporary one is to become; any other as it is."""
+    return PARTIAL.sub(r"\1", path)
 
 
 def _partial(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    ending = f".{os.getpid()}.partial"
+    _delete_abandoned(path.parent.absolute())
+    ending = f".{os.getpid()}{_system()}.partial"
     name = f".{path.name}"
     if len(os.fsencode(name + ending)) > LONGEST_NAME:
         name = f".{hashlib.sha256(os.fsencode(name)).hexdigest()}"
     return path.with_name(name + ending)
+
+
+@functools.cache
+def _system() -> str:
+    """Tells apart where process numbers mean different processes: other machines, containers, the time before a restart.
+
+    `-` and 8 hex digits of Linux's boot ID and PID namespace; empty on other systems.
+    """
+    try:
+        parts = Path("/proc/sys/kernel/random/boot_id").read_text(), str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return ""
+    return f"-{digest(parts)[:8]}"
+
+
+@functools.lru_cache(256)
+def _delete_abandoned(folder: Path) -> None:
+    """Once per folder, delete the temporary files and folders in it of killed processes.
+
+    Those of other systems, which may share the folder, are left: whether their processes run cannot be told from here.
+    """
+    with suppress(OSError):
+        for name in os.listdir(folder):  # noqa: PTH208 - names do, of many thousand files
+            match = PARTIAL.fullmatch(name) if name.endswith(".partial") else None
+            if match and match[3] and match[3] == _system() and not _is_running(int(match[2])):
+                delete(folder / name)
+
+
+def _is_running(process: int) -> bool:
+    """Whether a process of this system runs; only for Linux, as elsewhere to ask may be to end it."""
+    try:
+        os.kill(process, 0)
+    except OSError as error:
+        return not isinstance(error, ProcessLookupError)
+    return True
 
 
 @contextmanager

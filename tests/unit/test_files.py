@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retouch.errors import RetouchError
-from retouch.files import atomic_file, atomic_folder, check_trackable, delete, digest, sha256_file, write_json
+from retouch.files import atomic_file, atomic_folder, check_trackable, delete, digest, final_path, sha256_file, write_json
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):
@@ -96,6 +96,52 @@ def test_sigkill_leaves_nothing_under_the_final_name(tmp_path):
     with atomic_file(path) as partial:
         partial.write_text("whole")
     assert path.read_text() == "whole"
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from retouch.files import atomic_file, atomic_folder
+with atomic_file(Path(sys.argv[1])) as file, atomic_folder(Path(sys.argv[2])) as folder:
+    file.write_text('half')
+    (folder / 'a').write_text('half')
+    print(file.name, flush=True)
+    if sys.argv[3:]:
+        sys.stdin.read()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells whose processes a number is of")
+def test_what_killed_processes_left_is_removed_and_nothing_else(tmp_path):
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "b.png"), str(tmp_path / "layers")]
+    with subprocess.Popen([*command, "stay"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as living:
+        living_name = living.stdout.readline().strip()
+        killed = subprocess.run(command, check=False, capture_output=True, text=True)
+        assert killed.returncode == -signal.SIGKILL
+        killed_name, number = killed.stdout.strip(), killed.stdout.split(".")[3].partition("-")[0]
+        assert (tmp_path / killed_name).read_text() == "half"
+        others = {f".b.png.{number}-00000000.partial", f".b.png.{number}.partial", "b.png.partial"}  # of other systems
+        for name in others:
+            (tmp_path / name).touch()
+        with atomic_file(tmp_path / "c.png") as partial:
+            partial.write_text("whole")
+        names = {path.name for path in tmp_path.iterdir()}
+        assert names == others | {"c.png", living_name, living_name.replace(".b.png.", ".layers.")}
+        living.stdin.close()
+
+
+@pytest.mark.parametrize(
+    ("path", "final"),
+    [
+        ("out/.a.png.12.partial", "out/a.png"),
+        ("out/.a.png.12-0a1b2c3d.partial", "out/a.png"),
+        ("out/a.12.partial", "out/a.12.partial"),
+        ("out/.a.png", "out/.a.png"),
+    ],
+)
+def test_errors_can_name_the_final_path(path, final):
+    assert final_path(path) == final
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")  # noqa: PTH110

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import re
 import sys
 import time
 import warnings
@@ -15,6 +14,7 @@ import typer
 
 from retouch.cli import output
 from retouch.errors import RetouchError
+from retouch.files import final_path
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -30,7 +30,6 @@ UNUSABLE = (*NO_PLACE, errno.ENOENT, errno.EINVAL, errno.EPERM, errno.EBUSY)
 """Those of pictures and results, which the disk may refuse for further reasons."""
 READ_ONLY = (errno.EACCES, errno.EROFS)
 REMEDY = ": name another place"
-PARTIAL = re.compile(r"\.([^/]+)\.\d+\.partial$")
 SOME_FAILED = 1
 ONE_FAILED = 2
 
@@ -208,7 +207,7 @@ def remedy_of(error: OSError) -> str:
 def place_of(error: OSError) -> str | None:
     """The file that an error is about, by the name that it was to have in the end."""
     path = error.filename2 or error.filename
-    return PARTIAL.sub(r"\1", os.fsdecode(path)) if isinstance(path, str | bytes) else None
+    return final_path(os.fsdecode(path)) if isinstance(path, str | bytes) else None
 
 
 def default_threads() -> int:
