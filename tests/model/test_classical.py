@@ -13,7 +13,7 @@ from retouch.color import rgb_to_lab
 from retouch.images import to_tensor, to_uint8
 from retouch.models import create
 from retouch.models.classical import methods as classical
-from retouch.models.layers.seam import STATISTICS, apply_affine, fit_affine, seam_affine
+from retouch.models.layers.seam import STATISTICS, fit_affine, seam_affine
 
 METHODS = ("identity", "reinhard", "histogram", "poisson", "poisson-fit", "seam-fit")
 SIZE = 48
@@ -151,6 +151,11 @@ def test_poisson_agrees_with_opencv_where_the_background_is_known():
 
 EDIT = torch.tensor([[0.04, -0.03, 0.02], [0.1, 0.05, 0.0], [-0.05, 0.1, 0.05], [0.0, -0.05, -0.2]])
 """An affine change: exposure, contrast and a colour cast."""
+
+
+def apply_affine(image: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
+    """N×3×H×W pictures + their affine change N×4×3, everywhere."""
+    return image + change[:, 0, :, None, None] + (change[:, 1:].transpose(1, 2) @ image.flatten(2)).view_as(image)
 
 
 def edited(photo: Tensor, mask: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """What the networks of all tasks share: the encoder, initial weights, and padding to sizes that can be halved."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -21,7 +22,7 @@ class Encoder(nn.Module):
         self.name, self.network = name, network
 
 
-class Model(nn.Module):
+class Model(nn.Module, ABC):
     """A network of any task: `forward(batch)` takes tensors by name and returns the task's prediction."""
 
     RENAMED_OPTIONS: ClassVar[dict[str, str]] = {}
@@ -36,9 +37,9 @@ class Model(nn.Module):
         encoder = self.encoder()
         return iter(()) if encoder is None else encoder.parameters()
 
+    @abstractmethod
     def example(self, side: int) -> dict[str, Tensor]:
         """A batch of one picture of `side` px, of any values, to count operations with."""
-        raise NotImplementedError(f"{type(self).__name__} does not define example")
 
 
 def pad_to_multiple(image: Tensor, multiple: int, minimum: int) -> Tensor:

@@ -4,6 +4,7 @@ A prediction answers for itself where it changed the picture and which editable 
 The classes are not frozen: Lightning Fabric maps functions over the fields of what a network returns, in place.
 """
 
+from abc import abstractmethod
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -137,9 +138,9 @@ class Harmonizer(Model):
 
     needs_mask: bool = True
 
+    @abstractmethod
     def forward(self, batch: dict[str, Tensor]) -> Prediction:
         """Harmonize a batch."""
-        raise NotImplementedError(f"{type(self).__name__} does not define forward")
 
     def example(self, side: int) -> dict[str, Tensor]:
         """A batch of one picture of `side` px with its mask."""

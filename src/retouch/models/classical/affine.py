@@ -3,6 +3,8 @@
 A picture without a foreground, or without background to compare with, stays as it is; outside the mask nothing changes.
 """
 
+from abc import abstractmethod
+
 import torch
 from torch import Tensor
 
@@ -28,9 +30,9 @@ class AffineMethod(Harmonizer):
         result = apply_transforms(images, transforms)
         return TransformPrediction(self.clamp_unless_training(result), transforms=transforms)
 
+    @abstractmethod
     def fit(self, images: Tensor, masks: Tensor) -> Tensor:
         """N×3×H×W pictures and N×1×H×W masks → N×4×3: what is added to the foreground, times 1, r, g, b."""
-        raise NotImplementedError(f"{type(self).__name__} does not define fit")
 
 
 class SeamFit(AffineMethod):

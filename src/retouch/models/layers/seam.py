@@ -2,8 +2,8 @@
 
 A composite's two sides of the mask's edge show the same scene in two renderings; where both are smooth, their difference is
 the edit. Edge pixels with texture or an object's contour beside them say little, and count by the inverse of their variance.
-Everything is a masked sum over all pixels: fixed shapes, a whole batch at once, no gradient. Fine pictures tell more:
-docs/results.md.
+Everything is a masked sum over all pixels: fixed shapes, a whole batch at once, no gradient. The larger the picture, the better
+the fit: docs/results.md.
 """
 
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor
 from retouch.models.layers.color_transforms import solve_positive
 
 STATISTICS = ("seam", "residual", "held_out", "deviation", "change", "disagreement", "edge")
-"""What `seam_affine` tells of a fit, root mean squares over edge pixels in [0, 1] unless said otherwise:
+"""What `seam_affine` says of a fit, root mean squares over edge pixels in [0, 1] unless said otherwise:
 
 - seam: the difference across the edge before
 - residual: what the fit leaves of it
@@ -60,11 +60,6 @@ def seam_affine(image: Tensor, mask: Tensor, band: int = 1, average: int = 3, ri
     ]
     length = length / (2 * (image.shape[-2] + image.shape[-1]))
     return fit, torch.stack([*(square.clamp_min(0).sqrt() for square in squares), length], dim=1)
-
-
-def apply_affine(image: Tensor, change: Tensor) -> Tensor:
-    """N×3×H×W pictures + their affine change N×4×3, everywhere; not clamped."""
-    return image + change[:, 0, :, None, None] + (change[:, 1:].transpose(1, 2) @ image.flatten(2)).view_as(image)
 
 
 def fit_affine(image: Tensor, change: Tensor, weight: Tensor, ridge: float) -> Tensor:
