@@ -121,6 +121,7 @@ def test_a_source_is_in_one_place_at_least_and_a_place_must_be_there(project):
         (("../photos",), [""]),
         (("../photos", "../photos-more", "../photos-more/salient/"), ["", "photos-more", "salient"]),
         (("a/x", "b/x", "c/x", "d/x"), ["", "x", "x-2", "x-3"]),
+        (("a", "b/x-2", "c/x", "d/x"), ["", "x-2", "x", "x-3"]),
         (("official", "s3://bucket/a prefix", "https://host/v1/"), ["", "a-prefix", "v1"]),
     ],
 )

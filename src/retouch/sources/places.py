@@ -5,6 +5,7 @@ Another place's is data/SOURCE@KEY, and its ids and photographs begin with KEY/,
 snapshots are for training only stands in data/places.json, beside them, as `parse` depends on data/ and not on addresses.
 """
 
+import itertools
 import json
 import re
 from collections.abc import Iterator, Sequence
@@ -28,8 +29,8 @@ def place_keys(places: Sequence[PlaceSettings]) -> list[str]:
     keys: list[str] = []
     for place in places:
         name = re.sub(r"[^A-Za-z0-9._-]+", "-", place.place.rstrip("/").rpartition("/")[2]).strip(".-") or "place"
-        same = sum(re.fullmatch(rf"{re.escape(name)}(-\d+)?", key) is not None for key in keys)
-        keys.append("" if not keys else f"{name}-{same + 1}" if same else name)
+        names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+        keys.append(next(key for key in names if key not in keys) if keys else "")
     return keys
 
 
