@@ -15,8 +15,9 @@ from retouch.synthesis.benchmarks.develop import ATTEMPTS, DevelopBenchmark
 from retouch.synthesis.stage import synthesize
 from retouch.training.data import Mixture
 from retouch.validation import suites
-from retouch.validation.develop_check import BROKEN, TOLERANCE, developed_difference
+from retouch.validation.develop_check import develop_difference
 from retouch.validation.manifest import developed_manifest
+from retouch.validation.recipe_check import BROKEN, TOLERANCE
 
 SIZE = 48
 CPU = torch.device("cpu")
@@ -175,18 +176,18 @@ def frozen(tmp_path_factory) -> tuple[Samples, Scenes]:
 def test_the_gate_makes_the_same_of_a_recipe_by_other_means(frozen):
     samples, scenes = frozen
     images = dict(zip(scenes.column("id"), (row["image"] for row in scenes), strict=True))
-    differences = [developed_difference(row, images[row["scene"]]) for row in samples]
+    differences = [develop_difference(row, images[row["scene"]]) for row in samples]
     checked = [difference for difference in differences if difference is not None]
     assert len(checked) > 25 and max(checked) <= TOLERANCE and np.mean(checked) < 1.2
     row = samples[next(i for i, difference in enumerate(differences) if difference is not None)]
     recipe, image = json.loads(row["recipe"]), images[row["scene"]]
     recipe["edits"].append({"adjustment": "temperature", "strength": 1.5, "detail": []})
-    assert developed_difference(row | {"recipe": json.dumps(recipe)}, image) > TOLERANCE
+    assert develop_difference(row | {"recipe": json.dumps(recipe)}, image) > TOLERANCE
     changed = row["input"].copy()
     changed[0, 0] ^= 64
-    assert developed_difference(row | {"input": changed}, image) > TOLERANCE
+    assert develop_difference(row | {"input": changed}, image) > TOLERANCE
     for text in ("{", "[]", '{"edits": []}', row["recipe"].replace('"strength":', '"weakness":')):
-        assert developed_difference(row | {"recipe": text}, image) == BROKEN
+        assert develop_difference(row | {"recipe": text}, image) == BROKEN
 
 
 def test_the_gate_knows_by_how_much_a_mask_may_be_wrong(tmp_path):

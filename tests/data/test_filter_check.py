@@ -10,7 +10,8 @@ from retouch.images import to_uint8
 from retouch.store import Samples, Scenes
 from retouch.synthesis.compose import render
 from retouch.synthesis.filter_recipe import Degradation, FilterRecipe, RegionEdit
-from retouch.validation.filter_check import BROKEN, CHECKED, TOLERANCE, pilgram_difference, pilgram_differences
+from retouch.validation.filter_check import pilgram_difference
+from retouch.validation.recipe_check import BROKEN, CHECKED, TOLERANCE, recipe_differences
 
 SIZE = 48
 EDITS = {
@@ -106,10 +107,13 @@ def test_a_few_samples_are_checked_evenly(image, tmp_path):
     rows = [row | {"id": f"hscene/{number}"} for number in range(50)]
     rows[0] |= {"scene": "sample/none"}
     Samples.write(tmp_path / "hscene.arrow", rows)
-    differences = pilgram_differences(Samples(tmp_path / "hscene.arrow"), Scenes(tmp_path / "scenes.arrow"))
+    differences = recipe_differences(Samples(tmp_path / "hscene.arrow"), Scenes(tmp_path / "scenes.arrow"), pilgram_difference)
     checked = [index for index, value in enumerate(differences) if value is not None]
     assert len(checked) == CHECKED - 1  # the first names no scene
     assert checked[-1] == 49
     assert max(np.diff(checked)) <= 4
     Samples.write(tmp_path / "hscene.arrow", rows[1:3])
-    assert pilgram_differences(Samples(tmp_path / "hscene.arrow"), Scenes(tmp_path / "scenes.arrow")) == [0, 0]
+    assert recipe_differences(Samples(tmp_path / "hscene.arrow"), Scenes(tmp_path / "scenes.arrow"), pilgram_difference) == [
+        0,
+        0,
+    ]

@@ -1,4 +1,7 @@
-"""Developed regions made again from their recipes pixel by pixel, in double precision: an independent check of `develop`."""
+"""Developed regions made again from their recipes pixel by pixel, in double precision: an independent check of `develop`.
+
+It shares no code with what it checks, so curves and weights stand here again.
+"""
 
 import json
 import math
@@ -6,39 +9,26 @@ from typing import Any
 
 import numpy as np
 
-from retouch.store import Samples, Scenes
+from retouch.validation.recipe_check import BROKEN
 
-CHECKED = 16  # samples of a benchmark, evenly spaced
-TOLERANCE = 2  # 8-bit codes: rounding, soft masks stored in 8 bits, and the interpolated tables of a second light
-BROKEN = 255  # the difference of a recipe that cannot be carried out
 LUMA = np.array([0.2126, 0.7152, 0.0722])
 FILES = ("resize", "jpeg")
 """Adjustments of files, which are not checked."""
 
 
-def developed_differences(samples: Samples, scenes: Scenes) -> list[int | None]:
-    """For each sample, the largest difference in 8-bit codes between its input and what its recipe says.
+def develop_difference(sample: dict[str, Any], image: np.ndarray) -> int | None:
+    """The largest difference in 8-bit codes between a sample's input and what its recipe says.
 
-    None for a sample that is not checked, or whose recipe resizes or compresses the region.
+    `sample` is a row of `Samples`, `image` its scene, H×W×3 uint8. None for a recipe that resizes or compresses the region or
+    whose mask is off, BROKEN for one that cannot be carried out.
     """
-    rows = {name: row for row, name in enumerate(scenes.column("id"))}
-    differences: list[int | None] = [None] * len(samples)
-    for index in np.unique(np.linspace(0, len(samples) - 1, min(CHECKED, len(samples))).round().astype(int)).tolist():
-        sample = samples[index]
-        if sample["scene"] in rows:
-            differences[index] = developed_difference(sample, scenes[rows[sample["scene"]]]["image"])
-    return differences
-
-
-def developed_difference(sample: dict[str, Any], image: np.ndarray) -> int | None:
-    """As `developed_differences`, of one row of `Samples`; `image` is its scene, H×W×3 uint8."""
     try:
         recipe = json.loads(sample["recipe"])
         edits = {edit["adjustment"]: edit for edit in recipe["edits"]}
         if recipe["region"]["mask_error"] or any(name in edits for name in FILES):
             return None
         alpha = sample["mask"][..., None] / 255
-        values = _developed(image / 255, edits, sample["mask"] > 0)
+        values = _develop(image / 255, edits, sample["mask"] > 0)
         expected = image * (1 - alpha) + values.clip(0, 1) * 255 * alpha
         return round(float(np.abs(sample["input"] - expected).max()))
     except (AttributeError, KeyError, TypeError, ValueError, IndexError):
@@ -53,7 +43,7 @@ def mask_error(sample: dict[str, Any]) -> int:
         return 0
 
 
-def _developed(values: np.ndarray, edits: dict[str, Any], inside: np.ndarray) -> np.ndarray:
+def _develop(values: np.ndarray, edits: dict[str, Any], inside: np.ndarray) -> np.ndarray:
     """H×W×3 encoded values after all adjustments of colours."""
 
     def strength(name: str) -> float:
@@ -81,7 +71,7 @@ def _developed(values: np.ndarray, edits: dict[str, Any], inside: np.ndarray) ->
         values = np.where(values < pivot, below, above)
     black, white = 0.08 * strength("black_point"), 1 + 0.12 * strength("white_point")
     values = black + values * (white - black)
-    return _toned(_colored(values, strength), edits.get("split_toning"))
+    return _tone(_color(values, strength), edits.get("split_toning"))
 
 
 def _balance(temperature: float, tint: float) -> np.ndarray:
@@ -99,7 +89,7 @@ def _ramp(direction: float, centre: float, width: float, inside: np.ndarray) -> 
     return np.asarray(3 * share**2 - 2 * share**3)
 
 
-def _colored(values: np.ndarray, strength: Any) -> np.ndarray:
+def _color(values: np.ndarray, strength: Any) -> np.ndarray:
     """Saturation, hue and vibrance: chroma scaled and turned about the grey axis, luma kept."""
     luma = (values * LUMA).sum(-1, keepdims=True)
     turn = math.radians(12 * strength("hue"))
@@ -112,7 +102,7 @@ def _colored(values: np.ndarray, strength: Any) -> np.ndarray:
     return luma + (values - luma) * (1 + max(-1.0, 0.7 * strength("vibrance")) * (1 - chroma))
 
 
-def _toned(values: np.ndarray, edit: Any) -> np.ndarray:
+def _tone(values: np.ndarray, edit: Any) -> np.ndarray:
     if edit is None:
         return values
     luma = (values * LUMA).sum(-1, keepdims=True).clip(0, 1)

@@ -8,35 +8,19 @@ import pilgram
 import pilgram.css
 from PIL import Image
 
-from retouch.store import Samples, Scenes
+from retouch.validation.recipe_check import BROKEN
 
-CHECKED = 16  # samples of a benchmark, evenly spaced
-TOLERANCE = 2  # 8-bit codes: filters agree exactly, Lab factors to 1, and soft masks, stored in 8 bits, cost 1 more
-BROKEN = 255  # the difference of a recipe that cannot be carried out
 _XYZ = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
 WHITE = _XYZ / _XYZ.sum(axis=1, keepdims=True)
 """Linear sRGB (ITU-R BT.709 primaries) → XYZ relative to white."""
 
 
-def pilgram_differences(samples: Samples, scenes: Scenes) -> list[int | None]:
-    """For each sample, the largest difference in 8-bit codes between its filtered regions and the same made by pilgram.
-
-    None for a sample that is not checked, or whose recipe has no filters.
-    """
-    rows = {name: row for row, name in enumerate(scenes.column("id"))}
-    differences: list[int | None] = [None] * len(samples)
-    for index in np.unique(np.linspace(0, len(samples) - 1, min(CHECKED, len(samples))).round().astype(int)).tolist():
-        sample = samples[index]
-        if sample["scene"] in rows:
-            differences[index] = pilgram_difference(sample, scenes[rows[sample["scene"]]]["image"])
-    return differences
-
-
 def pilgram_difference(sample: dict[str, Any], image: np.ndarray) -> int | None:
-    """As `pilgram_differences`, of one row of `Samples`; `image` is its scene, H×W×3 uint8.
+    """The largest difference in 8-bit codes between a sample's filtered regions and the same made by pilgram.
 
-    Factors of OpenCV's 8-bit Lab codes are not checked: the codes are rounded down, which turns the last bit of a float into
-    up to 17 codes of a colour.
+    `sample` is a row of `Samples`, `image` its scene, H×W×3 uint8. None for a recipe without filters, BROKEN for one that
+    cannot be carried out. Filters agree exactly, Lab factors to 1 code. Factors of OpenCV's 8-bit Lab codes are not checked:
+    the codes are rounded down, which turns the last bit of a float into up to 17 codes of a colour.
     """
     try:
         edits = [edit for edit in json.loads(sample["recipe"])["edits"] if "filter" in edit]

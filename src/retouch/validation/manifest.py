@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from retouch.store import Placements, Samples, Scenes
-from retouch.validation.develop_check import developed_differences, mask_error
-from retouch.validation.filter_check import pilgram_differences
+from retouch.validation.develop_check import develop_difference, mask_error
+from retouch.validation.filter_check import pilgram_difference
 from retouch.validation.likeness import PictureIndex, fingerprints, scene_digest
+from retouch.validation.recipe_check import recipe_differences
 
 
 def scene_manifest(scenes: Scenes) -> pd.DataFrame:
@@ -37,7 +38,8 @@ def sample_manifest(samples: Samples, scenes: Scenes) -> pd.DataFrame:
 
 def filter_manifest(samples: Samples, scenes: Scenes) -> pd.DataFrame:
     """As `sample_manifest`, with the difference of a few samples from what pilgram makes of their scenes."""
-    return sample_manifest(samples, scenes).assign(pilgram_difference=pilgram_differences(samples, scenes))
+    differences = recipe_differences(samples, scenes, pilgram_difference)
+    return sample_manifest(samples, scenes).assign(pilgram_difference=differences)
 
 
 def developed_manifest(samples: Samples, scenes: Scenes) -> pd.DataFrame:
@@ -46,7 +48,7 @@ def developed_manifest(samples: Samples, scenes: Scenes) -> pd.DataFrame:
     What was changed may miss the mask by as many px as the recipe says.
     """
     rows = [_sample(sample, mask_error(sample)) for sample in samples]
-    return pd.DataFrame(rows).assign(recipe_difference=developed_differences(samples, scenes))
+    return pd.DataFrame(rows).assign(recipe_difference=recipe_differences(samples, scenes, develop_difference))
 
 
 def _sample(row: dict[str, Any], error: int = 0) -> dict[str, Any]:

@@ -11,7 +11,6 @@ import pandas as pd
 
 from retouch.settings import Settings
 from retouch.store import Packed, Placements, Samples, Scenes
-from retouch.validation import develop_check, filter_check
 from retouch.validation.manifest import (
     developed_manifest,
     filter_manifest,
@@ -19,6 +18,7 @@ from retouch.validation.manifest import (
     sample_manifest,
     unrecorded_lookalikes,
 )
+from retouch.validation.recipe_check import TOLERANCE
 from retouch.vocabulary import OBJECTS
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def filter_expectations(settings: Settings) -> list["Expectation"]:
     notes = "pilgram makes the same of a few samples"
     return [
         *sample_expectations(settings),
-        gxe.ExpectColumnValuesToBeBetween(column="pilgram_difference", max_value=filter_check.TOLERANCE, notes=notes),
+        gxe.ExpectColumnValuesToBeBetween(column="pilgram_difference", max_value=TOLERANCE, notes=notes),
     ]
 
 
@@ -82,7 +82,7 @@ def developed_expectations(settings: Settings) -> list["Expectation"]:
     """Of samples with a developed region: as for other samples, and their recipes say what was done."""
     import great_expectations.expectations as gxe
 
-    limit, notes = develop_check.TOLERANCE, "a few samples are made again from their recipes"
+    limit, notes = TOLERANCE, "a few samples are made again from their recipes"
     return [
         *sample_expectations(settings),
         gxe.ExpectColumnValuesToBeBetween(column="recipe_difference", max_value=limit, notes=notes),
