@@ -122,7 +122,7 @@ def save(path: Path, pixels: np.ndarray, orientation: int = 1) -> Path:
 
 def stored_as(pixels: np.ndarray, orientation: int) -> np.ndarray:
     """Upright pixels as a file of that orientation stores them."""
-    return decoding.turn(pixels, {6: 8, 8: 6}.get(orientation, orientation))
+    return decoding.turn_back(pixels, orientation)
 
 
 @pytest.mark.parametrize("orientation", [2, 3, 4, 6, 8])
@@ -143,6 +143,18 @@ def test_a_turned_composite_its_mask_and_its_target_stay_together(orientation, o
               target=save(tmp_path / "ut.png", scene)), 32)  # fmt: skip
     for name in ("image", "mask", "target"):
         assert np.abs(row[name].astype(int) - upright[name]).max() <= 1, name
+
+
+@pytest.mark.parametrize("orientation", [5, 6, 7, 8])
+def test_a_square_photograph_that_lies_sideways_finds_its_upright_target_and_mask(orientation, scene, tmp_path):
+    square, mask = np.ascontiguousarray(scene[:40, :40]), np.zeros((40, 40), np.uint8)
+    mask[2:14, 20:38] = 255
+    composite = np.where(mask[..., None] > 0, np.clip(square * 0.6 + 90, 0, 255), square).astype(np.uint8)
+    image = save(tmp_path / "c.png", stored_as(composite, orientation), orientation)
+    rest = save(tmp_path / "m.png", mask), save(tmp_path / "t.png", square)
+    row = decode_photo(Photo("a", "iharmony4", "a", "test", image, mask=rest[0], target=rest[1]), 32)
+    assert np.abs(row["target"].astype(int) - resize(square, 32, 32)).max() <= 1
+    assert np.abs(row["mask"].astype(int) - resize(mask, 32, 32)).max() <= 1
 
 
 @pytest.mark.parametrize("tag", [1, 3])

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
-from retouch.pictures.color_space import SRGB, color_space, decode_srgb, encode_srgb
+from retouch.pictures.codes import decode_srgb, encode_srgb
+from retouch.pictures.color_space import SRGB, color_space, srgb_codes
 
 WIDE = {"p3": profiles.DISPLAY_P3, "adobe": profiles.ADOBE_RGB, "prophoto": profiles.PROPHOTO}
 CURVES = {
@@ -98,10 +99,25 @@ def test_every_code_comes_back_also_from_outside_srgb(name, dtype, rng):
 def test_codes_of_srgb_are_the_nearest_within_it(name, dtype, rng):
     space = color_space(WIDE[name], "RGB")
     codes = rng.integers(0, np.iinfo(dtype).max, (90, 90, 3), dtype=dtype, endpoint=True)
-    result = space.to_srgb_codes(codes)
+    result = space.to_srgb_codes_fast(codes)
     assert result.dtype == np.uint8
     assert np.abs(result - np.clip(space.to_srgb(codes), 0, 1) * 255).max() <= 0.54
+    assert np.abs(space.to_srgb_codes(codes) - np.clip(space.to_srgb(codes), 0, 1) * 255).max() <= 0.5001
     np.testing.assert_array_equal(SRGB.to_srgb_codes(codes), np.rint(codes / np.iinfo(dtype).max * 255))
+
+
+@pytest.mark.parametrize("is_exact", [False, True])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_pictures_of_any_form_have_codes_of_srgb(is_exact, dtype, rng):
+    pixels = rng.integers(0, np.iinfo(dtype).max, (9, 7, 4), dtype=dtype, endpoint=True)
+    for space in (SRGB, color_space(profiles.ADOBE_RGB, "RGB")):
+        colours = srgb_codes(pixels[..., :3], space, is_exact)
+        expected = space.to_srgb_codes(np.ascontiguousarray(pixels[..., :3]))
+        assert colours.dtype == np.uint8
+        assert np.abs(colours.astype(int) - expected).max() <= (0 if is_exact else 1)
+        np.testing.assert_array_equal(srgb_codes(pixels, space, is_exact), colours)
+    grey = srgb_codes(pixels[..., 0], SRGB, is_exact)
+    np.testing.assert_array_equal(grey, np.dstack([np.rint(pixels[..., 0] / np.iinfo(dtype).max * 255)] * 3))
 
 
 def test_greys_stay_grey():

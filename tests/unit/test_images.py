@@ -1,6 +1,7 @@
 """Pictures as cameras and people really save them."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,13 @@ from retouch.images import contact_sheet, encode, resize_labels, to_tensor, to_u
 from retouch.parsing.frame import Frame
 from retouch.parsing.maps import read_labels
 from retouch.pictures import decode as decoding
-from retouch.pictures.decode import decode, open_picture, orientation, read_image, upright
+from retouch.pictures.decode import decode, orientation, turn, turn_back, upright
+from retouch.pictures.srgb import read_srgb
+
+
+def read_image(path: Path) -> np.ndarray:
+    """A photograph as uint8 H×W×3 sRGB, upright."""
+    return turn(*read_srgb(path))
 
 
 @given(hnp.arrays(np.uint8, st.tuples(st.integers(1, 3), st.integers(1, 9), st.integers(1, 9), st.just(3))))
@@ -79,12 +86,12 @@ def test_a_bomb_is_refused_before_its_pixels_take_memory(monkeypatch):
         decode(buffer.getvalue(), "upload")
     monkeypatch.setattr(decoding, "MAX_PIXELS", 100)
     with pytest.raises(SourceError, match="megapixels"):
-        open_picture(encode(np.zeros((40, 40, 3), np.uint8)), "upload")
+        decode(encode(np.zeros((40, 40, 3), np.uint8)), "upload")
 
 
 def test_decoding_leaves_pillow_s_own_limit_as_it_was(monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    assert open_picture(encode(np.zeros((40, 40, 3), np.uint8))).size == (40, 40)
+    assert decode(encode(np.zeros((40, 40, 3), np.uint8))).size == (40, 40)
     assert Image.MAX_IMAGE_PIXELS == 100
 
 
@@ -98,6 +105,14 @@ def test_a_file_is_decoded_as_it_is_stored():
     assert (picture.mode, picture.size, orientation(picture)) == ("L", (6, 4), 8)
     np.testing.assert_array_equal(np.asarray(picture), stored)
     np.testing.assert_array_equal(np.asarray(upright(picture, 8)), np.rot90(stored))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_turning_back_undoes_a_turn(orientation):
+    stored = np.arange(24, dtype=np.uint8).reshape(4, 6)
+    turned = turn(stored, orientation)
+    np.testing.assert_array_equal(turned, np.asarray(upright(Image.fromarray(stored), orientation)))
+    np.testing.assert_array_equal(turn_back(turned, orientation), stored)
 
 
 @pytest.mark.parametrize("value", [0, 9, 77])

@@ -12,7 +12,7 @@ import pytest
 
 from retouch import tracking
 from retouch.errors import TrackingError
-from retouch.pictures.decode import read_image
+from retouch.pictures.srgb import read_srgb
 from retouch.tracking.client import MLFLOW_SETTINGS, REACHABLE_SECONDS, lock
 
 
@@ -58,7 +58,7 @@ def test_pictures_and_files_lie_beside_the_store(project: tuple[Path, list[str]]
     (tmp_path / "curves.csv").write_text("step\n1\n")
     tracking.log_files(run, [tmp_path / "curves.csv"], "training")
     artifacts = project[0] / "mlartifacts" / run / "artifacts"
-    assert np.array_equal(read_image(artifacts / "samples/000200.png"), picture)
+    assert np.array_equal(read_srgb(artifacts / "samples/000200.png")[0], picture)
     assert (artifacts / "training/curves.csv").exists()
 
 

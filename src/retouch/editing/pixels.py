@@ -14,10 +14,9 @@ import torch
 from retouch.color import LINEAR_TO_WHITE, linear_to_srgb
 from retouch.editing.guide import UNCURVED_OFFSET, curve_light, curve_xyz, uncurve
 from retouch.editing.strips import Buffers, for_each_strip
-from retouch.pictures.color_space import ColorSpace, decode_srgb, encode_srgb
+from retouch.pictures.codes import LUMA, decode_srgb, encode_srgb
+from retouch.pictures.color_space import ColorSpace
 
-LUMA = (0.299, 0.587, 0.114)
-"""Rec. 601: weights that make a grey picture's answer grey."""
 WHOLE = slice(None)
 
 

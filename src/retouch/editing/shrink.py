@@ -5,7 +5,7 @@ import numpy as np
 
 from retouch.editing.pixels import as_rgb, is_shallow
 from retouch.images import resize
-from retouch.pictures.color_space import SRGB, ColorSpace
+from retouch.pictures.color_space import SRGB, ColorSpace, srgb_codes
 
 SHRINK_MARGIN = 3  # a large picture is first shrunk by a whole factor, to at least so many times the working size
 SHRINK_PIXELS = 1 << 20  # that are made sRGB at a time
@@ -38,10 +38,3 @@ def _reduce(picture: np.ndarray, factor: int) -> np.ndarray:
     if factor == 1:
         return picture
     return cv2.resize(picture, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA)
-
-
-def srgb_codes(rows: np.ndarray, space: ColorSpace) -> np.ndarray:
-    """uint8 sRGB H×W×3 of a picture of any form, without alpha: the nearest colours within sRGB."""
-    if is_shallow(rows, space):
-        return as_rgb(rows)
-    return as_rgb(space.to_srgb_codes(rows if rows.ndim == 2 else np.ascontiguousarray(rows[..., :3])))

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from retouch.editing.shrink import srgb_codes
 from retouch.errors import SourceError
 from retouch.evaluation.triples import Triple
 from retouch.images import resize
+from retouch.pictures.color_space import srgb_codes
 from retouch.pictures.file import Picture, read
 from retouch.pictures.masks import read_mask
 

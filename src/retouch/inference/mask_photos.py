@@ -15,6 +15,7 @@ from retouch.inference.harmonize_photos import ResultFiles, count_pixels
 from retouch.inference.jobs import Job
 from retouch.inference.overlap import Steps
 from retouch.parsing.matting import OnnxMatting
+from retouch.pictures.color_space import srgb_codes
 from retouch.pictures.decode import ORIENTATION
 from retouch.pictures.file import Picture, read
 from retouch.weights.networks import fetch_network, find_network, user_folder
@@ -76,11 +77,7 @@ def find_foreground(picture: Picture, network: OnnxMatting) -> np.ndarray:
     colours = colours if colours.dtype == np.uint8 else (colours >> 8).astype(np.uint8)
 
     def matting(small: np.ndarray) -> np.ndarray:
-        if not picture.space.is_srgb:
-            codes = small[..., 0] if pixels.ndim == 2 else small
-            values = picture.space.to_srgb_codes(codes)
-            small = np.repeat(values[..., None], 3, axis=2) if values.ndim == 2 else values
-        return network(small)
+        return network(srgb_codes(small[..., 0] if pixels.ndim == 2 else small, picture.space))
 
     return foreground_mask(colours, matting, network.size)
 

@@ -21,16 +21,16 @@ def decode_photo(photo: Photo, size: int, parser_size: int | None = None, mattin
     `for_matting` at `matting_size`² px if it has no mask of its people. Raises SourceError that names a file that cannot be
     used.
     """
-    stored, orientation = read_srgb(photo.image)
-    frame = Frame((stored.shape[0], stored.shape[1]), orientation)
-    image = frame.turn(stored)
+    pixels, orientation = read_srgb(photo.image)
+    frame = Frame((pixels.shape[0], pixels.shape[1]), orientation)
+    image = frame.turn(pixels)
     small = resize(image, size, size)
     target = None if photo.target is None else _target(photo.target, frame, size)
     if target is not None and frame.is_ambiguous:
-        target = maps.turned_like(target, small, frame)
+        target = maps.turn_like(target, small, frame)
     mask = None if photo.mask is None else resize(maps.read_alpha(photo.mask, frame), size, size)
     if mask is not None and target is not None and frame.is_ambiguous:
-        mask = maps.turned_to_change(mask, small, target, frame)
+        mask = maps.turn_to_change(mask, small, target, frame)
 
     def labels(path: Path | None, vocabulary: str) -> np.ndarray | None:
         if path is None:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from retouch.errors import SourceError
 from retouch.parsing.frame import Frame
-from retouch.pictures.decode import decode, orientation, to_rgb, turn
+from retouch.pictures.decode import decode, orientation, turn_back
 from retouch.pictures.srgb import read_srgb
 from retouch.sources.annotation import Annotation, Shape
 
@@ -38,10 +38,17 @@ def _stored_labels(file: Image.Image, path: Path, classes: int) -> np.ndarray:
 
 
 def read_alpha(path: Path, frame: Frame) -> np.ndarray:
-    """A mask as alpha, 0–255. Raises SourceError when it is missing, broken or of another size than its photograph."""
+    """A mask as alpha, uint8 H×W; 16 bits and floats up to 1 are scaled.
+
+    Raises SourceError when it is missing, broken or of another size than its photograph.
+    """
     file = decode(path)
-    grey = file if file.mode not in DEEP else to_rgb(file)
-    return frame.fit(np.asarray(grey.convert("L")), path, orientation(file))
+    if file.mode in DEEP:
+        white = 1 if file.mode == "F" else 65535
+        alpha = np.clip(np.rint(np.asarray(file, np.float64) * (255 / white)), 0, 255).astype(np.uint8)
+    else:
+        alpha = np.asarray(file.convert("L"))
+    return frame.fit(alpha, path, orientation(file))
 
 
 def read_people(path: Path, frame: Frame) -> np.ndarray:
@@ -51,17 +58,17 @@ def read_people(path: Path, frame: Frame) -> np.ndarray:
 
 def read_target(path: Path, frame: Frame) -> np.ndarray:
     """The target of a pair, in sRGB. Raises SourceError when it is missing, broken or of another size than the input."""
-    stored, own = read_srgb(path)
-    return frame.fit(stored, path, own)
+    pixels, own_orientation = read_srgb(path)
+    return frame.fit(pixels, path, own_orientation)
 
 
-def turned_like(target: np.ndarray, image: np.ndarray, frame: Frame) -> np.ndarray:
-    """A target, turned with its input; or turned back, where it is clearly more like the uint8 S×S×3 input so.
+def turn_like(target: np.ndarray, image: np.ndarray, frame: Frame) -> np.ndarray:
+    """A target that was turned with its input; or turned back, where it is clearly more like the uint8 S×S×3 input so.
 
     Editors store upright what a camera marked as turned, and keep the size: only the pictures tell.
     """
-    turned_back = turn(target, frame.orientation)  # 2, 3 and 4 undo themselves
-    return turned_back if _likeness(turned_back, image) > _likeness(target, image) + CLEARLY else target
+    other = turn_back(target, frame.orientation)
+    return other if _likeness(other, image) > _likeness(target, image) + CLEARLY else target
 
 
 def _likeness(first: np.ndarray, second: np.ndarray) -> float:
@@ -70,12 +77,12 @@ def _likeness(first: np.ndarray, second: np.ndarray) -> float:
     return float(grey[0] @ grey[1]) / max(float(np.linalg.norm(grey[0]) * np.linalg.norm(grey[1])), 1e-6)
 
 
-def turned_to_change(mask: np.ndarray, image: np.ndarray, target: np.ndarray, frame: Frame) -> np.ndarray:
-    """A mask, turned with its composite; or turned back, where it covers clearly more of the change to the target so."""
+def turn_to_change(mask: np.ndarray, image: np.ndarray, target: np.ndarray, frame: Frame) -> np.ndarray:
+    """A mask that was turned with its composite; or turned back, where it covers clearly more of the change so."""
     change = np.abs(image.astype(np.float32) - target).mean(axis=2)
-    turned_back = turn(mask, frame.orientation)
-    share, other = (float((change * alpha).sum() / max(change.sum() * 255.0, 1e-6)) for alpha in (mask, turned_back))
-    return turned_back if other > share + CLEARLY else mask
+    other = turn_back(mask, frame.orientation)
+    share, other_share = (float((change * alpha).sum() / max(change.sum() * 255.0, 1e-6)) for alpha in (mask, other))
+    return other if other_share > share + CLEARLY else mask
 
 
 def draw_objects(annotation: Annotation, frame: Frame) -> np.ndarray:

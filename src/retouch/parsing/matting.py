@@ -10,8 +10,6 @@ from retouch.settings import MattingSettings
 
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 STD = np.array([0.229, 0.224, 0.225], np.float32)
-
-
 SIZE = 320  # px, of U²-Net: for networks that take any size
 
 

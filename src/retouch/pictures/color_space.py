@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from retouch.pictures import icc
+from retouch.pictures.codes import decode_srgb, encode_srgb, to_8_bits
 
 SRGB_COLORANTS = np.array([[0.43607, 0.38515, 0.14307], [0.22249, 0.71687, 0.06061], [0.01392, 0.09708, 0.71410]])
 """Of IEC 61966-2-1 under D50, XYZ in columns."""
@@ -37,8 +38,12 @@ class ColorSpace(ABC):
         """Float32 extended sRGB, H×W×3 or H×W → float32 in [0, 1] of this space, the nearest where it ends."""
 
     def to_srgb_codes(self, codes: Array) -> Array:
-        """uint8 or uint16 codes → uint8 sRGB of the same shape, the nearest colours within it."""
+        """uint8 or uint16 H×W×3 (H×W in grey) → uint8 sRGB of the same shape, the nearest colours within it."""
         return np.rint(np.clip(self.to_srgb(codes), 0, 1) * np.float32(255)).astype(np.uint8)
+
+    def to_srgb_codes_fast(self, codes: Array) -> Array:
+        """As `to_srgb_codes`, but a few codes may be off by 1."""
+        return self.to_srgb_codes(codes)
 
     def follow(self, codes: Array, before: Array, after: Array) -> Array:
         """Float32 in [0, 1] of this space for colours that were changed from `before` (that of `codes`) to `after`, in sRGB."""
@@ -78,7 +83,7 @@ class _Matrix(ColorSpace):
     def to_srgb(self, codes: Array) -> Array:
         return encode_srgb(self._light(codes))
 
-    def to_srgb_codes(self, codes: Array) -> Array:
+    def to_srgb_codes_fast(self, codes: Array) -> Array:
         """See `ColorSpace`; by a table of 65536 steps of light, exact to 0.03 codes before they are rounded."""
         light = self._light(codes)
         light *= np.float32(65535)
@@ -141,7 +146,7 @@ class _Tables(ColorSpace):
         self.back = ImageCms.buildTransform(srgb, own, "RGB", mode)
 
     def to_srgb(self, codes: Array) -> Array:
-        shallow = codes if codes.dtype == np.uint8 else np.rint(codes / np.float32(257)).astype(np.uint8)
+        shallow = to_8_bits(codes)
         if self.mode == "L" and codes.ndim == 3:
             shallow = np.ascontiguousarray(shallow[..., 0])
         values = np.asarray(self.forward.apply(Image.fromarray(shallow)), np.float32) / 255
@@ -159,6 +164,17 @@ class _Tables(ColorSpace):
         """The change alone is brought over, so that depth and colours outside sRGB are kept."""
         own = codes.astype(np.float32) / np.float32(np.iinfo(codes.dtype).max)
         return np.clip(own + self.from_srgb(after) - self.from_srgb(before), 0, 1)
+
+
+def srgb_codes(pixels: Array, space: ColorSpace, is_exact: bool = False) -> Array:
+    """uint8 sRGB H×W×3 of H×W (grey), H×W×3 or H×W×4 pixels (uint8 or uint16) of `space`; alpha is ignored.
+
+    They are the nearest colours within sRGB, or, unless `is_exact`, the nearest but for a few codes that are off by 1.
+    """
+    codes = pixels if pixels.ndim == 2 else np.ascontiguousarray(pixels[..., :3])
+    if codes.dtype != np.uint8 or not space.is_srgb:
+        codes = space.to_srgb_codes(codes) if is_exact else space.to_srgb_codes_fast(codes)
+    return cv2.merge([codes] * 3) if codes.ndim == 2 else codes
 
 
 def color_space(profile: bytes | None, mode: str) -> ColorSpace:
@@ -209,17 +225,3 @@ def _probe() -> Array:
 def _srgb_code_table() -> Array:
     """Linear light in 65535ths → uint8 sRGB."""
     return np.rint(255 * encode_srgb(np.arange(65536, dtype=np.float32) / np.float32(65535))).astype(np.uint8)
-
-
-def decode_srgb(values: Array) -> Array:
-    """Extended sRGB → linear light, float32 (IEC 61966-2-1, mirrored at 0)."""
-    size = np.abs(values)
-    curve = ((size + np.float32(0.055)) / np.float32(1.055)) ** np.float32(2.4)
-    return np.copysign(np.where(size > 0.04045, curve, size / np.float32(12.92)), values)
-
-
-def encode_srgb(light: Array) -> Array:
-    """Linear light → extended sRGB, float32."""
-    size = np.abs(light)
-    curve = size ** np.float32(1 / 2.4) * np.float32(1.055) - np.float32(0.055)
-    return np.copysign(np.where(size > 0.0031308, curve, size * np.float32(12.92)), light)

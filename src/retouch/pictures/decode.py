@@ -1,4 +1,4 @@
-"""Picture files → Pillow's pictures, completely decoded or refused; upright, and in 8-bit RGB."""
+"""Picture files → Pillow's pictures, completely decoded or refused; and how they are turned upright."""
 
 import io
 import threading
@@ -125,31 +125,13 @@ def upright(picture: Image.Image, orientation: int) -> Image.Image:
 
 
 def turn(array: np.ndarray, orientation: int) -> np.ndarray:
-    """The same for an H×W or H×W×C array; contiguous."""
+    """An H×W or H×W×C array, turned from how its file stores it to how it is seen; contiguous."""
     array = array.swapaxes(0, 1) if orientation in SIDEWAYS else array
     array = array[::-1] if orientation in (3, 4, 7, 8) else array
     array = array[:, ::-1] if orientation in (2, 3, 6, 7) else array
     return np.ascontiguousarray(array)
 
 
-def to_rgb(picture: Image.Image) -> Image.Image:
-    """A picture of any mode in 8-bit RGB; 16 bits are scaled, transparency is laid on white."""
-    if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
-        values = np.asarray(picture, np.float64)
-        scale = 255 / 65535 if picture.mode != "F" else 255.0
-        picture = Image.fromarray(np.clip(np.rint(values * scale), 0, 255).astype(np.uint8))
-    if "transparency" in picture.info or picture.mode in ("RGBA", "LA", "PA"):
-        picture = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-    return picture.convert("RGB")
-
-
-def open_picture(source: Path | bytes, name: str | None = None) -> Image.Image:
-    """A photograph in 8-bit RGB, upright by its EXIF tag; errors as of `decode`."""
-    picture = decode(source, name)
-    return to_rgb(upright(picture, orientation(picture)))
-
-
-def read_image(path: Path) -> np.ndarray:
-    """A photograph as H×W×3 uint8, upright; see `open_picture`."""
-    return np.asarray(open_picture(path))
+def turn_back(array: np.ndarray, orientation: int) -> np.ndarray:
+    """An upright H×W or H×W×C array as a file of that orientation stores it: the inverse of `turn`."""
+    return turn(array, {6: 8, 8: 6}.get(orientation, orientation))

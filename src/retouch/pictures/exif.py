@@ -104,37 +104,37 @@ def fit(block: bytes, size: tuple[int, int]) -> tuple[bytes, bool]:
     if form.big:
         raise ExifError("it is no EXIF block")
     data = bytearray(block)
-    fixed = {ORIENTATION: 1, WIDTH: size[1], HEIGHT: size[0]}
+    numbers = {ORIENTATION: 1, WIDTH: size[1], HEIGHT: size[0]}
     for pointer in (EXIF, GPS):
         entries = {tag: value for _, tag, value in form.entries(data, start) if value}
         if pointer in entries:
             try:
-                _clean(data, form, form.number(entries[pointer]), fixed, set())
+                _clean(data, form, form.number(entries[pointer]), numbers, set())
             except ExifError:
                 _clean(data, form, start, {}, {pointer})
-    end = _clean(data, form, start, fixed, STRUCTURAL)
+    end = _clean(data, form, start, numbers, STRUCTURAL)
     has_thumbnail = _cut_thumbnail(data, form, end)
     return bytes(data), has_thumbnail
 
 
-def _clean(data: bytearray, form: Layout, offset: int, fixed: dict[int, int], unwanted: set[int]) -> int:
+def _clean(data: bytearray, form: Layout, offset: int, numbers: dict[int, int], unwanted: set[int]) -> int:
     """Take entries out of a directory and set numbers in it; where the pointer to the next directory now is."""
-    kept = []
+    entries = []
     for position, tag, value in form.entries(data, offset):
         if value is None or tag in unwanted:
             continue
         entry = bytes(data[position : position + 12])
-        if tag in fixed:
-            if value.count != 1 or value.kind not in (3, 4) or (value.kind == 3 and fixed[tag] >= 1 << 16):
+        if tag in numbers:
+            if value.count != 1 or value.kind not in (3, 4) or (value.kind == 3 and numbers[tag] >= 1 << 16):
                 continue
             pattern = f"{form.order}HHI" + ("HH" if value.kind == 3 else "I")
-            entry = struct.pack(pattern, tag, value.kind, 1, fixed[tag], *([0] if value.kind == 3 else []))
-        kept.append(entry)
+            entry = struct.pack(pattern, tag, value.kind, 1, numbers[tag], *([0] if value.kind == 3 else []))
+        entries.append(entry)
     (count,) = struct.unpack_from(f"{form.order}H", data, offset)
-    old, new = offset + 2 + 12 * count, offset + 2 + 12 * len(kept)
+    old, new = offset + 2 + 12 * count, offset + 2 + 12 * len(entries)
     following = bytes(data[old : old + 4]).ljust(4, b"\0")
-    struct.pack_into(f"{form.order}H", data, offset, len(kept))
-    rest = b"".join(kept) + following
+    struct.pack_into(f"{form.order}H", data, offset, len(entries))
+    rest = b"".join(entries) + following
     data[offset + 2 : offset + 2 + len(rest)] = rest
     return new
 
@@ -186,8 +186,8 @@ def collect(data: Data) -> Tags:
                 further[pointer] = {tag: value for _, tag, value in entries if value and value.kind < 16 and tag != INTEROP}
             except (ExifError, struct.error):
                 continue
-    described = {tag: main[tag] for tag in sorted(main.keys() & DESCRIPTIVE) if main[tag].kind < 16}
-    return Tags(form.order, described, further[EXIF], further[GPS])
+    descriptive = {tag: main[tag] for tag in sorted(main.keys() & DESCRIPTIVE) if main[tag].kind < 16}
+    return Tags(form.order, descriptive, further[EXIF], further[GPS])
 
 
 def block(tags: Tags) -> bytes | None:

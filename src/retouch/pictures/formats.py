@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from retouch.pictures.color_space import ColorSpace
+from retouch.pictures.codes import LUMA
+from retouch.pictures.color_space import SRGB, ColorSpace, color_space
 from retouch.pictures.metadata import Metadata
 from retouch.pictures.stored import StoredValues
 
@@ -19,7 +20,6 @@ OTHER = "PNG"  # what files of other formats are written as
 LARGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383, "HEIF": 16_384, "AVIF": 16_384}
 WITHOUT_ALPHA = ("JPEG", "BMP")
 HEADER_BYTES = 32
-LUMA = (0.299, 0.587, 0.114)  # Rec. 601
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,12 @@ class Picture:
 
 
 @dataclass
-class Decoded:
-    """A file as it is stored, not turned yet: what a reader of one format hands on."""
+class FileContent:
+    """What a reader of one format finds in a file, not turned yet.
+
+    `pixels` are uint8 or uint16, H×W (grey), H×W×2 (grey with alpha), H×W×3 or H×W×4; `format` is Pillow's name. The rest is
+    as in `Form`, `Metadata` and `Picture`.
+    """
 
     pixels: np.ndarray
     format: str
@@ -72,6 +76,21 @@ class Decoded:
     values: StoredValues | None = None
     is_grey: bool = False
     warnings: list[str] = field(default_factory=list)
+
+    @property
+    def bands(self) -> int:
+        """Channels a pixel, alpha included."""
+        return 1 if self.pixels.ndim == 2 else self.pixels.shape[2]
+
+    @property
+    def has_own_colours(self) -> bool:
+        """Whether the profile is of the values that the file stores and not of the pixels, which are sRGB."""
+        return self.values is not None and self.values.has_own_colours
+
+    @property
+    def space(self) -> ColorSpace:
+        """The colour space of the pixels."""
+        return SRGB if self.has_own_colours else color_space(self.icc, "L" if self.bands < 3 else "RGB")
 
 
 def colours_of(pixels: np.ndarray, is_grey: bool) -> np.ndarray:
@@ -119,6 +138,18 @@ def result_suffix(photo: Path) -> str:
     if kind is None or (kind == "BMP" and header[28:30] == b"\x20\0") or (kind == "AVIF" and avif_bits(photo) > 8):
         kind = OTHER
     return own if FORMATS[own.lower()] == kind else SUFFIXES[kind]
+
+
+def webp_chunks(path: Path) -> set[bytes]:
+    """The names of a WebP file's chunks, those of its first frame included."""
+    names: set[bytes] = set()
+    data = path.read_bytes()
+    at = 12
+    while at + 8 <= len(data):
+        name, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
+        names.add(name)
+        at += 8 + 16 if name == b"ANMF" else 8 + size + size % 2
+    return names
 
 
 def avif_bits(path: Path) -> int:

@@ -6,14 +6,14 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from retouch.pictures.decode import check_size
-from retouch.pictures.formats import Decoded
+from retouch.pictures.formats import FileContent
 from retouch.pictures.metadata import Metadata
 
 QUALITY = 92
 BITS = 10  # of HEIC files written from 16 bits
 
 
-def read_heic(path: Path) -> Decoded:
+def read_heic(path: Path) -> FileContent:
     """A HEIC file's main picture, which its transformations turned upright. Raises what pillow-heif does on broken files."""
     import pillow_heif
 
@@ -25,33 +25,33 @@ def read_heic(path: Path) -> Decoded:
     bits = info.get("bit_depth", 8)
     if pixels.dtype == np.uint16:
         pixels = _spread(pixels >> (16 - bits), bits)
-    decoded = Decoded(pixels, "HEIF", 1, info.get("exif"), info.get("xmp"), info.get("icc_profile"))
-    decoded.options["bits"] = bits
+    content = FileContent(pixels, "HEIF", 1, info.get("exif"), info.get("xmp"), info.get("icc_profile"))
+    content.options["bits"] = bits
     if info.get("nclx_profile"):
-        decoded.options["nclx"] = info["nclx_profile"]
+        content.options["nclx"] = info["nclx_profile"]
     if info.get("aux"):
-        decoded.warnings.append("its gain map or other auxiliary pictures are not kept")
+        content.warnings.append("its gain map or other auxiliary pictures are not kept")
     if info.get("depth_images"):
-        decoded.warnings.append("its depth map is not kept")
+        content.warnings.append("its depth map is not kept")
     if len(file) > 1:
-        decoded.warnings.append(f"of its {len(file)} pictures only the main one is kept")
-    return decoded
+        content.warnings.append(f"of its {len(file)} pictures only the main one is kept")
+    return content
 
 
 def write_heic(pixels: np.ndarray, file: BinaryIO, metadata: Metadata, profile: bytes | None, options: dict) -> None:
-    """Write uint8 or uint16 pixels, H×W or H×W×3 or ×4."""
+    """Write uint8 or uint16 pixels, H×W or H×W×3 or ×4, with the options of the photo's `Form` where that is a HEIC file."""
     import pillow_heif
 
     is_deep = pixels.dtype == np.uint16
     mode = {2: "L", 3: "RGB", 4: "RGBA"}[2 if pixels.ndim == 2 else pixels.shape[2]] + (";16" if is_deep else "")
-    kept: dict[str, Any] = {"exif": metadata.exif and b"Exif\0\0" + metadata.exif, "xmp": metadata.xmp, "icc_profile": profile}
+    extra: dict[str, Any] = {"exif": metadata.exif and b"Exif\0\0" + metadata.exif, "xmp": metadata.xmp, "icc_profile": profile}
     if "nclx" in options and not profile:
-        kept["nclx_profile"] = options["nclx"]
+        extra["nclx_profile"] = options["nclx"]
     if is_deep:
-        kept["bit_depth"] = 12 if options.get("bits") == 12 else BITS
+        extra["bit_depth"] = 12 if options.get("bits") == 12 else BITS
     size = (pixels.shape[1], pixels.shape[0])
-    kept = {key: value for key, value in kept.items() if value}
-    pillow_heif.encode(mode, size, pixels.tobytes(), file, quality=QUALITY, chroma=444, **kept)
+    extra = {key: value for key, value in extra.items() if value}
+    pillow_heif.encode(mode, size, pixels.tobytes(), file, quality=QUALITY, chroma=444, **extra)
 
 
 def avif_pixels(path: Path, bits: int) -> np.ndarray:

@@ -1,11 +1,11 @@
 """CIE Lab as TIFF files store it ↔ sRGB pixels."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
-from retouch.pictures.stored import StoredValues, strips
+from retouch.pictures.codes import decode_srgb, encode_srgb
+from retouch.pictures.stored import NonRgbValues, strips
 
 XYZ_TO_LINEAR = np.array([[3.1338561, -1.6168667, -0.4906146], [-0.9787684, 1.9161415, 0.0334540],
                           [0.0719453, -0.2289914, 1.4052427]])  # fmt: skip
@@ -15,11 +15,10 @@ EPSILON = 6 / 29
 
 
 @dataclass(frozen=True, eq=False)
-class LabValues(StoredValues):
+class LabValues(NonRgbValues):
     """CIE Lab under D50, uint8 or uint16, in one of TIFF's encodings: signed a and b (CIELab), or with an offset (ICCLab)."""
 
     is_icc: bool = False
-    has_own_colours: ClassVar[bool] = True
 
     def pixels(self) -> np.ndarray:
         """sRGB of the values' depth, clipped to its gamut."""
@@ -28,10 +27,6 @@ class LabValues(StoredValues):
             values = _lab_to_srgb(self._decode(self.array[rows]))
             codes[rows] = np.rint(np.clip(values, 0, 1) * np.iinfo(codes.dtype).max)
         return codes
-
-    def update(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
-        """Lab moved by the change."""
-        return self.update_where_changed(before, after)
 
     def follow(self, values: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
         """Lab values moved by the change of N×3 pixels."""
@@ -65,12 +60,10 @@ def _lab_to_srgb(lab: np.ndarray) -> np.ndarray:
     middle = (lab[..., 0] + 16) / 116
     curved = np.stack([middle + lab[..., 1] / 500, middle, middle - lab[..., 2] / 200], axis=-1)
     light = np.where(curved > EPSILON, curved**3, 3 * EPSILON**2 * (curved - 4 / 29)) * D50
-    linear = np.clip(light @ XYZ_TO_LINEAR.T, 0, None)
-    return np.where(linear > 0.0031308, 1.055 * linear ** (1 / 2.4) - 0.055, 12.92 * linear)
+    return encode_srgb(np.clip(light @ XYZ_TO_LINEAR.T, 0, None))
 
 
 def _srgb_to_lab(values: np.ndarray) -> np.ndarray:
-    linear = np.where(values > 0.04045, ((values + 0.055) / 1.055) ** 2.4, values / 12.92)
-    light = linear @ np.linalg.inv(XYZ_TO_LINEAR).T / D50
+    light = decode_srgb(values) @ np.linalg.inv(XYZ_TO_LINEAR).T / D50
     x, y, z = np.moveaxis(np.where(light > EPSILON**3, np.cbrt(light), light / (3 * EPSILON**2) + 4 / 29), -1, 0)
     return np.stack([116 * y - 16, 500 * (x - y), 200 * (y - z)], axis=-1)

@@ -70,15 +70,15 @@ def _sample(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _painting(sample: np.ndarray, ground: np.ndarray) -> Painting | None:
     """The colours that together with a ground explain a sample, most frequent first."""
-    explained = _distances(sample, ground[None])[:, 0] <= NEAR
+    is_explained = _distances(sample, ground[None])[:, 0] <= NEAR
     colours: list[np.ndarray] = []
-    while explained.mean() < 0.999 and len(colours) < MAX_COLOURS:
-        colour = _frequent(sample[~explained])[0]
+    while is_explained.mean() < 0.999 and len(colours) < MAX_COLOURS:
+        colour = _frequent(sample[~is_explained])[0]
         colours.append(colour)
         position, distance = _blends(sample, ground, colour[None])
-        explained |= ((distance <= BLEND_WIDTH) & (position <= 1.1))[:, 0] | (_distances(sample, colour[None])[:, 0] <= NEAR)
+        is_explained |= ((distance <= BLEND_WIDTH) & (position <= 1.1))[:, 0] | (_distances(sample, colour[None])[:, 0] <= NEAR)
     colours = _without_blends(colours, ground)
-    if explained.mean() < EXPLAINED or not colours:
+    if is_explained.mean() < EXPLAINED or not colours:
         return None
     vertices = np.stack([ground, *colours])
     pure = float((_distances(sample, vertices).min(-1) <= NEAR).mean())

@@ -11,8 +11,6 @@ from retouch.pictures.formats import HEADER_BYTES, format_of
 
 PLANES, BITS = 284, 258  # TIFF's tags
 LOSSLESS = (1, 5, 8, 32773, 32946, 34887, 34925, 50000)  # TIFF's compressions
-LIMITS = (1, 255, 65535)
-"""What white may be in floats and in whole numbers of more than 16 bits."""
 MODES = {2: "LA", 3: "RGB", 4: "RGBA"}
 
 
@@ -33,6 +31,11 @@ def open_mask(path: Path) -> Image.Image:
     if picture is None:
         raise error or SourceError(f"{path} cannot be decoded (16 bits in planes): save it as PNG")
     return picture
+
+
+def white_of(highest: float) -> int | None:
+    """What white is in a mask of floats or of more than 8 bits, by its highest value: 1, 255 or 65535; None for higher ones."""
+    return next((white for white in (1, 255, 65535) if highest <= white * 1.001), None)
 
 
 def _is_misread(file: Image.Image) -> bool:
@@ -78,7 +81,7 @@ def _as_picture(values: np.ndarray, path: Path) -> Image.Image:
     if not np.isfinite(values).all():
         raise SourceError(f"{path} holds values that are no numbers: give a mask with 0 outside and 1 inside")
     high = 65535 if values.dtype == np.uint16 else float(values.max())
-    limit = next((limit for limit in LIMITS if high <= limit * 1.001), None)
+    limit = white_of(high)
     if limit is None:
         raise SourceError(f"{path} holds values up to {high:g}: give a mask of 0 to 1, to 255 or to 65535")
     codes = np.rint(np.clip(values.astype(np.float32), 0, limit) * (255 / limit)).astype(np.uint8)

@@ -7,7 +7,9 @@ import numpy as np
 from PIL import Image
 
 from retouch.errors import SourceError
+from retouch.pictures.formats import webp_chunks
 from retouch.pictures.mask_colors import find_painting
+from retouch.pictures.mask_files import white_of
 from retouch.pictures.mask_labels import MAX_NUMBERS, counts, fill_void, has_numbers, has_void, palette, voc_colours
 
 Values = tuple[np.ndarray, tuple[str, ...]]
@@ -54,14 +56,9 @@ def compression_noise(file: Image.Image, path: Path) -> int:
     if tables:
         return min(MAX_NOISE, round(JPEG_NOISE * float(np.mean(tables[0]))))
     lossless = (file.format == "TIFF" and file.info.get("compression") != "jpeg") or (
-        file.format == "WEBP" and (file.mode == "RGBA" or _is_lossless_webp(path))  # alpha is lossless
+        file.format == "WEBP" and (file.mode == "RGBA" or b"VP8L" in webp_chunks(path))  # alpha is lossless
     )
     return 0 if lossless else LOSSY_NOISE.get(file.format or "", 0)
-
-
-def _is_lossless_webp(path: Path) -> bool:
-    with path.open("rb") as stream:
-        return b"VP8L" in stream.read(1 << 16)
 
 
 def remove_noise(values: np.ndarray, noise: int) -> np.ndarray:
@@ -91,7 +88,7 @@ def _deep(values: np.ndarray, path: Path) -> Values:
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         raise SourceError(f"{path} holds values that are no numbers: give a mask with 0 outside and 1 inside")
     low, high = float(values.min()), float(values.max())
-    limit = next((limit for limit in (1, 255, 65535) if high <= limit * 1.001), None)
+    limit = white_of(high)
     if limit is None or low < -0.01 * limit:
         raise SourceError(f"{path} holds values from {low:g} to {high:g}: give a mask of 0 to 1, to 255 or to 65535")
     codes = np.rint(np.clip(values.astype(np.float32), 0, limit) * (255 / limit)).astype(np.uint8)

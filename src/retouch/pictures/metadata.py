@@ -9,7 +9,7 @@ from retouch.pictures import exif as blocks
 
 PREFIX = b"Exif\0\0"  # of EXIF in JPEG
 MAX_XMP = 1 << 24
-TURNED = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)[0-9]")
+XMP_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)[0-9]")
 GAIN_MAP = re.compile(
     rb"\s+hdrgm:\w+\s*=\s*(?:\"[^\"]*\"|'[^']*')|<hdrgm:(\w+)\b.*?</hdrgm:\1>"
     rb"|<(\w*Container):Directory\b.*?</\2:Directory>",
@@ -52,7 +52,7 @@ def fit_xmp(packet: bytes | None) -> bytes | None:
     packet = packet.strip(b"\0")
     if len(packet) > MAX_XMP:
         raise ValueError("it is too large")
-    packet = GAIN_MAP.sub(b"", TURNED.sub(rb"\g<1>1", packet))
+    packet = GAIN_MAP.sub(b"", XMP_ORIENTATION.sub(rb"\g<1>1", packet))
     try:
         ElementTree.fromstring(packet)
     except (ElementTree.ParseError, LookupError) as error:

@@ -9,61 +9,61 @@ from PIL import Image, ImageCms, JpegImagePlugin
 
 from retouch.pictures import png
 from retouch.pictures.decode import check_size, decode, open_file, orientation
-from retouch.pictures.formats import Decoded, avif_bits
+from retouch.pictures.formats import FileContent, avif_bits, webp_chunks
 from retouch.pictures.heif import avif_pixels
 from retouch.pictures.metadata import IPTC_RESOURCE
 from retouch.pictures.stored import CmykValues, StoredValues, float_values, is_cmyk_profile
 
 ROWS_AT_ONCE = 64
-EXTENDED_XMP, FLASHPIX = b"http://ns.adobe.com/xmp/extension/\0", b"FPXR\0"
+EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/\0"
 ALPHA_MODES = ("RGBA", "LA", "PA", "RGBa", "La")
 
 
-def read(path: Path, header: bytes) -> Decoded:
+def read(path: Path, header: bytes) -> FileContent:
     """A file by Pillow. Raises SourceError that names it."""
     if header.startswith(png.SIGNATURE) and png.depth(header)[0] == 16:
         return _read_deep_png(path, header)
     file = decode(path)
-    decoded = Decoded(np.empty(0, np.uint8), "JPEG" if file.format == "MPO" else file.format or "")
-    _take_metadata(file, decoded)
+    content = FileContent(np.empty(0, np.uint8), "JPEG" if file.format == "MPO" else file.format or "")
+    _take_metadata(file, content)
     frames = 1
     with contextlib.suppress(Exception):  # counting frames reads on in a file that may be broken there
         frames = getattr(file, "n_frames", 1)
     if isinstance(file, JpegImagePlugin.JpegImageFile):
-        _take_jpeg(file, decoded, frames)
+        _take_jpeg(file, content, frames)
     elif frames > 1:
-        decoded.warnings.append(f"of its {frames} frames only the first is kept")
-    if decoded.format == "WEBP":
-        decoded.options["lossless"] = b"VP8L" in _webp_chunks(path)
-    if decoded.format == "PNG":
-        decoded.options["chunks"] = png.descriptive_chunks(path.read_bytes())
-    if decoded.format == "AVIF" and (bits := avif_bits(path)) > 8:
-        decoded.pixels, decoded.options["bits"] = avif_pixels(path, bits), bits
-        return decoded
-    decoded.pixels, decoded.values = _pixels_of(file, decoded)
-    return decoded
+        content.warnings.append(f"of its {frames} frames only the first is kept")
+    if content.format == "WEBP":
+        content.options["lossless"] = b"VP8L" in webp_chunks(path)
+    if content.format == "PNG":
+        content.options["chunks"] = png.descriptive_chunks(path.read_bytes())
+    if content.format == "AVIF" and (bits := avif_bits(path)) > 8:
+        content.pixels, content.options["bits"] = avif_pixels(path, bits), bits
+        return content
+    content.pixels, content.values = _pixels_of(file, content)
+    return content
 
 
-def _read_deep_png(path: Path, header: bytes) -> Decoded:
+def _read_deep_png(path: Path, header: bytes) -> FileContent:
     size = int.from_bytes(header[16:20]), int.from_bytes(header[20:24])
     check_size(*size, str(path))
     data = path.read_bytes()
-    decoded = Decoded(png.decode_deep(data), "PNG", options={"chunks": png.descriptive_chunks(data)})
+    content = FileContent(png.decode_deep(data), "PNG", options={"chunks": png.descriptive_chunks(data)})
     with open_file(path) as file:
-        _take_metadata(file, decoded)
-    return decoded
+        _take_metadata(file, content)
+    return content
 
 
-def _take_metadata(file: Image.Image, decoded: Decoded) -> None:
+def _take_metadata(file: Image.Image, content: FileContent) -> None:
     info = file.info
-    decoded.orientation = orientation(file)
-    decoded.exif = _bytes(info.get("exif")) or _raw_profile(info, "exif")
-    decoded.xmp = _bytes(info.get("xmp") or info.get("XML:com.adobe.xmp")) or _raw_profile(info, "xmp")
-    decoded.icc = _bytes(info.get("icc_profile"))
-    decoded.comment = _bytes(info.get("comment")) if decoded.format == "JPEG" else None
+    content.orientation = orientation(file)
+    content.exif = _bytes(info.get("exif")) or _raw_profile(info, "exif")
+    content.xmp = _bytes(info.get("xmp") or info.get("XML:com.adobe.xmp")) or _raw_profile(info, "xmp")
+    content.icc = _bytes(info.get("icc_profile"))
+    content.comment = _bytes(info.get("comment")) if content.format == "JPEG" else None
     dpi = info.get("dpi")
     if isinstance(dpi, tuple) and len(dpi) == 2 and all(0 < float(value) < 1e5 for value in dpi):
-        decoded.dpi = float(dpi[0]), float(dpi[1])
+        content.dpi = float(dpi[0]), float(dpi[1])
 
 
 def _bytes(value: Any) -> bytes | None:
@@ -83,44 +83,32 @@ def _raw_profile(info: dict, name: str) -> bytes | None:
         return None
 
 
-def _take_jpeg(file: JpegImagePlugin.JpegImageFile, decoded: Decoded, frames: int) -> None:
+def _take_jpeg(file: JpegImagePlugin.JpegImageFile, content: FileContent, frames: int) -> None:
     sampling = JpegImagePlugin.get_sampling(file)
-    decoded.options |= {
+    content.options |= {
         "qtables": file.quantization,
         "subsampling": max(sampling, 0),
         "progressive": bool(file.info.get("progressive")),
         "keep_rgb": file.mode == "RGB" and file.info.get("adobe_transform") == 0,
     }
     resources = file.info.get("photoshop")
-    decoded.iptc = _bytes(resources.get(IPTC_RESOURCE)) if isinstance(resources, dict) else None
-    segments = [content for _, content in getattr(file, "applist", [])]
+    content.iptc = _bytes(resources.get(IPTC_RESOURCE)) if isinstance(resources, dict) else None
+    segments = [segment for _, segment in getattr(file, "applist", [])]
     if frames > 1:
-        decoded.warnings.append("its gain map, depth map or further pictures are not kept")
-    if any(content.startswith(EXTENDED_XMP) for content in segments):
-        decoded.warnings.append("its extended XMP data are not kept")
-        if decoded.xmp:
-            decoded.xmp = decoded.xmp.replace(b"xmpNote:HasExtendedXMP", b"xmpNote:HadExtendedXMP")
+        content.warnings.append("its gain map, depth map or further pictures are not kept")
+    if any(segment.startswith(EXTENDED_XMP) for segment in segments):
+        content.warnings.append("its extended XMP data are not kept")
+        if content.xmp:
+            content.xmp = content.xmp.replace(b"xmpNote:HasExtendedXMP", b"xmpNote:HadExtendedXMP")
 
 
-def _webp_chunks(path: Path) -> set[bytes]:
-    """The names of a WebP file's chunks, those of its first frame included."""
-    names: set[bytes] = set()
-    data = path.read_bytes()
-    at = 12
-    while at + 8 <= len(data):
-        name, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
-        names.add(name)
-        at += 8 + 16 if name == b"ANMF" else 8 + size + size % 2
-    return names
-
-
-def _pixels_of(file: Image.Image, decoded: Decoded) -> tuple[np.ndarray, StoredValues | None]:
+def _pixels_of(file: Image.Image, content: FileContent) -> tuple[np.ndarray, StoredValues | None]:
     """The pixels of a decoded file, and its own values where these are others; a colour key becomes alpha."""
     if file.mode == "CMYK":
-        values = CmykValues(_copy(file), decoded.icc if decoded.icc and is_cmyk_profile(decoded.icc) else None)
-        if decoded.icc and values.profile is None:
-            decoded.icc = None
-            decoded.warnings.append("the colour profile cannot be used for its inks: they are converted by a formula")
+        values = CmykValues(_copy(file), content.icc if content.icc and is_cmyk_profile(content.icc) else None)
+        if content.icc and values.profile is None:
+            content.icc = None
+            content.warnings.append("the colour profile cannot be used for its inks: they are converted by a formula")
         return values.pixels(), values
     if file.mode == "F":
         scaled = float_values(np.asarray(file, np.float32))
@@ -131,7 +119,7 @@ def _pixels_of(file: Image.Image, decoded: Decoded) -> tuple[np.ndarray, StoredV
         lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
         return _copy(ImageCms.profileToProfile(file, lab, srgb, outputMode="RGB") or file.convert("RGB")), None
     if file.mode == "LA" or (file.mode in ("L", "1") and "transparency" in file.info) or file.mode == "La":
-        decoded.is_grey = True
+        content.is_grey = True
         return _copy(file.convert("RGBA")), None
     if "transparency" in file.info or file.mode in ALPHA_MODES:
         return _copy(file if file.mode == "RGBA" else file.convert("RGBA")), None

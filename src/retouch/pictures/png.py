@@ -46,18 +46,18 @@ def depth(header: bytes) -> tuple[int, int]:
 
 def descriptive_chunks(data: bytes) -> list[tuple[bytes, bytes]]:
     """Name and contents of the chunks that are copied to the result; broken ones are left out."""
-    kept = []
+    descriptive = []
     for name, begin, end in chunks(data):
         contents = data[begin:end]
         is_profile = contents.startswith((XMP_KEY, b"Raw profile type"))
-        if name in DESCRIPTIVE and not is_profile and _checksum(data, begin, end) and _is_small(name, contents):
-            kept.append((name, contents))
-    return kept
+        if name in DESCRIPTIVE and not is_profile and _has_checksum(data, begin, end) and _is_small(name, contents):
+            descriptive.append((name, contents))
+    return descriptive
 
 
-def other_space(described: Iterable[tuple[bytes, bytes]]) -> str | None:
+def other_space(descriptive: Iterable[tuple[bytes, bytes]]) -> str | None:
     """The chunk by which a file without ICC profile says that it is not sRGB, such as HDR's cICP; None where there is none."""
-    by_name = dict(described)
+    by_name = dict(descriptive)
     if len(code := by_name.get(b"cICP", b"")) == 4:
         return None if code[0] == 1 and code[1] in REC_709_CURVES else "cICP"
     if b"sRGB" in by_name:
@@ -84,7 +84,8 @@ def _is_small(name: bytes, contents: bytes) -> bool:
     return max(len(contents), len(unpacked)) <= MAX_TEXT
 
 
-def _checksum(data: bytes, begin: int, end: int) -> bool:
+def _has_checksum(data: bytes, begin: int, end: int) -> bool:
+    """Whether a chunk is as it was written."""
     return struct.unpack_from(">I", data, end)[0] == zlib.crc32(data[begin - 4 : end])
 
 
@@ -120,13 +121,13 @@ def chunk(name: bytes, contents: bytes) -> bytes:
 
 def metadata_chunks(exif: bytes | None, xmp: bytes | None, icc: bytes | None, dpi: Any) -> list[tuple[bytes, bytes]]:
     """The chunks of a photograph's metadata; `dpi` is (across, down) or None."""
-    found = []
+    pairs = []
     if icc:
-        found.append((b"iCCP", PROFILE_NAME + b"\0\0" + zlib.compress(icc)))
+        pairs.append((b"iCCP", PROFILE_NAME + b"\0\0" + zlib.compress(icc)))
     if dpi:
-        found.append((b"pHYs", struct.pack(">IIB", *(round(value / INCH) for value in dpi), 1)))
+        pairs.append((b"pHYs", struct.pack(">IIB", *(round(value / INCH) for value in dpi), 1)))
     if exif:
-        found.append((b"eXIf", exif))
+        pairs.append((b"eXIf", exif))
     if xmp:
-        found.append((b"iTXt", XMP_KEY + bytes(5) + xmp))
-    return found
+        pairs.append((b"iTXt", XMP_KEY + bytes(5) + xmp))
+    return pairs

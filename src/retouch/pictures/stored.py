@@ -13,10 +13,11 @@ from typing import ClassVar
 import numpy as np
 from PIL import Image, ImageCms
 
-from retouch.pictures.decode import turn
+from retouch.pictures import decode
+from retouch.pictures.codes import to_8_bits
 
 FLAGS = ImageCms.Flags.BLACKPOINTCOMPENSATION
-ROWS = 1 << 20  # pixels at once
+STRIP = 1 << 20  # pixels at once
 BRIGHT = 32  # times white that light in floats may be; larger numbers count in 255ths or 65535ths
 
 
@@ -36,21 +37,9 @@ class StoredValues(ABC):
     def update(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
         """The values of a picture whose pixels were `before` and are `after`; as `array`."""
 
-    def turned(self, orientation: int) -> StoredValues:
+    def turn(self, orientation: int) -> StoredValues:
         """Upright, if EXIF's orientation is this."""
-        return replace(self, array=turn(self.array, orientation))
-
-    def update_where_changed(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
-        """The values, with those of changed pixels by `follow`."""
-        changed = (before != after).any(axis=2)
-        result = self.array.copy()
-        if changed.any():
-            result[changed] = self.follow(self.array[changed], before[changed], after[changed])
-        return result
-
-    def follow(self, values: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
-        """The same for N×C values and N×3 pixels."""
-        raise NotImplementedError
+        return replace(self, array=decode.turn(self.array, orientation))
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,17 +100,36 @@ class PremultipliedValues(StoredValues):
         share = alpha.astype(np.float32) / np.iinfo(self.array.dtype).max
         return np.where(before == after, self.array, np.rint(after * share).astype(self.array.dtype))
 
-    def turned(self, orientation: int) -> StoredValues:
+    def turn(self, orientation: int) -> StoredValues:
         """With its alpha."""
-        return replace(self, array=turn(self.array, orientation), alpha=turn(self.alpha, orientation))
+        array, alpha = (decode.turn(plane, orientation) for plane in (self.array, self.alpha))
+        return replace(self, array=array, alpha=alpha)
 
 
 @dataclass(frozen=True, eq=False)
-class CmykValues(StoredValues):
+class NonRgbValues(StoredValues):
+    """H×W×C values of another colour model, whose pixels are sRGB, H×W×3 of the same type."""
+
+    has_own_colours: ClassVar[bool] = True
+
+    def update(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+        """The values, changed where the pixels are."""
+        is_changed = (before != after).any(axis=2)
+        result = self.array.copy()
+        if is_changed.any():
+            result[is_changed] = self.follow(self.array[is_changed], before[is_changed], after[is_changed])
+        return result
+
+    @abstractmethod
+    def follow(self, values: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+        """N×C values, changed as N×3 pixels are."""
+
+
+@dataclass(frozen=True, eq=False)
+class CmykValues(NonRgbValues):
     """Inks, uint8 or uint16, 0 = none; `profile` says what they look like, and else a formula does."""
 
     profile: bytes | None = None
-    has_own_colours: ClassVar[bool] = True
 
     def pixels(self) -> np.ndarray:
         """sRGB of the inks' depth."""
@@ -129,10 +137,6 @@ class CmykValues(StoredValues):
         for rows in strips(self.array):
             codes[rows] = _by_formula(self.array[rows]) if self.profile is None else self._by_profile(self.array[rows])
         return codes
-
-    def update(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
-        """Inks changed as the colours are."""
-        return self.update_where_changed(before, after)
 
     def follow(self, values: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
         """Inks for N×3 pixels; black stays where it can."""
@@ -146,13 +150,13 @@ class CmykValues(StoredValues):
         return np.rint(np.clip(values + change * (limit / 255), 0, limit)).astype(values.dtype)
 
     def _by_profile(self, inks: np.ndarray) -> np.ndarray:
-        picture = Image.fromarray(np.ascontiguousarray(_shallow(inks)), "CMYK")
+        picture = Image.fromarray(np.ascontiguousarray(to_8_bits(inks)), "CMYK")
         colours = np.asarray(self._transform("CMYK", "RGB").apply(picture))
         return colours if inks.dtype == np.uint8 else colours.astype(np.uint16) * 257
 
     def _inks(self, colours: np.ndarray) -> np.ndarray:
         """N×3 → uint8 N×4."""
-        picture = Image.fromarray(np.ascontiguousarray(_shallow(colours)[None]))
+        picture = Image.fromarray(np.ascontiguousarray(to_8_bits(colours)[None]))
         return np.asarray(self._transform("RGB", "CMYK").apply(picture))[0]
 
     def _transform(self, source: str, target: str) -> ImageCms.ImageCmsTransform:
@@ -180,9 +184,5 @@ def _by_formula(inks: np.ndarray) -> np.ndarray:
 
 def strips(array: np.ndarray) -> list[slice]:
     """Rows to work on at once, so that float copies stay small."""
-    rows = max(1, ROWS // array.shape[1])
+    rows = max(1, STRIP // array.shape[1])
     return [slice(top, top + rows) for top in range(0, array.shape[0], rows)]
-
-
-def _shallow(codes: np.ndarray) -> np.ndarray:
-    return codes if codes.dtype == np.uint8 else np.rint(codes / np.float32(257)).astype(np.uint8)

@@ -11,7 +11,7 @@ from tifffile import TiffFile, TiffPage
 from retouch.errors import SourceError
 from retouch.pictures import exif
 from retouch.pictures.decode import MAX_PIXELS, check_size
-from retouch.pictures.formats import Decoded
+from retouch.pictures.formats import FileContent
 from retouch.pictures.lab_values import LabValues
 from retouch.pictures.stored import CmykValues, PremultipliedValues, StoredValues, float_values, is_cmyk_profile
 
@@ -34,7 +34,7 @@ class UnsupportedError(Exception):
         self.warnings = warnings
 
 
-def read(path: Path) -> Decoded:
+def read(path: Path) -> FileContent:
     """The first page of a file. Raises UnsupportedError, or SourceError for camera raw and for too many pixels."""
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)
     warnings: list[str] = []
@@ -44,16 +44,16 @@ def read(path: Path) -> Decoded:
             _refuse_raw(page, path)
             check_size(page.imagewidth, page.imagelength, str(path))
             warnings += _losses(file, page)
-            decoded = _decode(page, path)
-            decoded.options["byteorder"] = file.byteorder
+            content = _decode(page, path)
+            content.options["byteorder"] = file.byteorder
     except SourceError:
         raise
     except Exception as error:
         # tifffile and its codecs raise errors of every class on broken and unusual files
         raise UnsupportedError(str(error), warnings) from None
-    decoded.warnings += warnings
-    _take_metadata(path, page, decoded)
-    return decoded
+    content.warnings += warnings
+    _take_metadata(path, page, content)
+    return content
 
 
 def _refuse_raw(page: TiffPage, path: Path) -> None:
@@ -76,7 +76,7 @@ def _losses(file: TiffFile, page: TiffPage) -> list[str]:
     return losses
 
 
-def _decode(page: TiffPage, path: Path) -> Decoded:
+def _decode(page: TiffPage, path: Path) -> FileContent:
     photometric = int(page.photometric)
     if photometric == YCBCR and int(page.compression) in JPEG:
         photometric = 2  # its decoder gives RGB
@@ -112,8 +112,8 @@ def _decode(page: TiffPage, path: Path) -> Decoded:
         codes = codes if codes.dtype == pixels.dtype else _as_type(codes, pixels.dtype)
         is_grey = pixels.ndim == 2
         pixels = np.dstack([pixels] * 3 + [codes]) if is_grey else np.dstack([pixels, codes])
-        return Decoded(pixels, "TIFF", values=values, options=options, is_grey=is_grey)
-    return Decoded(pixels, "TIFF", values=values, options=options)
+        return FileContent(pixels, "TIFF", values=values, options=options, is_grey=is_grey)
+    return FileContent(pixels, "TIFF", values=values, options=options)
 
 
 def check_length(page: TiffPage, length: int) -> None:
@@ -187,24 +187,24 @@ def _value(page: TiffPage, tag: int) -> bytes | None:
     return bytes(value) if isinstance(value, bytes) else None
 
 
-def _take_metadata(path: Path, page: TiffPage, decoded: Decoded) -> None:
+def _take_metadata(path: Path, page: TiffPage, content: FileContent) -> None:
     orientation = page.tags.valueof(ORIENTATION, 1)
-    decoded.orientation = orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
-    decoded.icc, decoded.xmp, decoded.iptc = (_value(page, tag) for tag in (PROFILE, XMP, IPTC))
-    if isinstance(decoded.values, CmykValues) and decoded.icc and not decoded.values.profile:
-        decoded.icc = None
-        decoded.warnings.append("the colour profile cannot be used for its inks: they are converted by a formula")
+    content.orientation = orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1
+    content.icc, content.xmp, content.iptc = (_value(page, tag) for tag in (PROFILE, XMP, IPTC))
+    if isinstance(content.values, CmykValues) and content.icc and not content.values.profile:
+        content.icc = None
+        content.warnings.append("the colour profile cannot be used for its inks: they are converted by a formula")
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            decoded.exif = exif.block(exif.collect(data))
+            content.exif = exif.block(exif.collect(data))
     except (ValueError, OSError):
-        decoded.warnings.append("its EXIF data are broken and not kept")
+        content.warnings.append("its EXIF data are broken and not kept")
     across, down = (_ratio(page.tags.valueof(tag)) for tag in (282, 283))
     unit = page.tags.valueof(296, INCH)
     if across and down and unit in (INCH, CENTIMETRE):
         scale = 1 if unit == INCH else 2.54
-        decoded.dpi = across * scale, down * scale
-    decoded.options["resolution"] = across, down, int(unit) if unit in (1, INCH, CENTIMETRE) else INCH
+        content.dpi = across * scale, down * scale
+    content.options["resolution"] = across, down, int(unit) if unit in (1, INCH, CENTIMETRE) else INCH
 
 
 def _ratio(value: object) -> float | None:

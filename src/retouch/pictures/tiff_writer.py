@@ -11,7 +11,7 @@ from retouch.pictures import exif
 from retouch.pictures.formats import Form, Picture, colours_of
 from retouch.pictures.tiff import CIELAB, CMYK, ICCLAB, INCH, IPTC, STRAIGHT, WHITE_IS_ZERO, XMP
 
-KEPT = {1: None, 5: "lzw", 8: "adobe_deflate", 32946: "adobe_deflate", 32773: "packbits", 34925: "lzma", 50000: "zstd"}
+LOSSLESS = {1: None, 5: "lzw", 8: "adobe_deflate", 32946: "adobe_deflate", 32773: "packbits", 34925: "lzma", 50000: "zstd"}
 """Lossless compressions by TIFF's number; others are replaced by the third, for being lossy or of one bit."""
 DEFAULT = 8
 PHOTOMETRIC = {WHITE_IS_ZERO: "miniswhite", CMYK: "separated", CIELAB: "cielab", ICCLAB: "icclab"}
@@ -28,7 +28,7 @@ def write(pixels: np.ndarray, path: Path, picture: Picture) -> None:
     bands = (1 if values.ndim == 2 else values.shape[2]) - len(extra)
     photometric = PHOTOMETRIC[options["photometric"]] if has_own_kind else "minisblack" if bands == 1 else "rgb"
     compression = options.get("compression", DEFAULT)
-    compression = compression if compression in KEPT else DEFAULT
+    compression = compression if compression in LOSSLESS else DEFAULT
     tags = exif.collect(form.metadata.exif) if form.metadata.exif else exif.Tags(options.get("byteorder", "<"))
     across, down, unit = options.get("resolution") or (*(form.metadata.dpi or (None, None)), INCH)
     has_resolution, is_big = bool(across and down), values.nbytes > LARGE
@@ -40,7 +40,7 @@ def write(pixels: np.ndarray, path: Path, picture: Picture) -> None:
         photometric=photometric,
         planarconfig=None if values.ndim == 2 else "separate" if is_planar else "contig",
         extrasamples=extra or None,
-        compression=KEPT[compression],
+        compression=LOSSLESS[compression],
         predictor=_predictor(values, options.get("predictor", 2), compression),
         byteorder=tags.order,
         bigtiff=is_big,
@@ -77,20 +77,20 @@ def _values(pixels: np.ndarray, picture: Picture) -> tuple[np.ndarray, list[int]
         changed = pixels[..., 3] != picture.pixels[..., 3]
         if changed.any():
             stored = stored.copy()
-            stored[..., index][changed] = _scaled(pixels[..., 3][changed], stored.dtype)
+            stored[..., index][changed] = _scale(pixels[..., 3][changed], stored.dtype)
         if form.values is None:
             extra[index] = STRAIGHT
     return np.concatenate([values.reshape(*values.shape[:2], -1), stored.astype(values.dtype)], axis=2), extra
 
 
-def _scaled(codes: np.ndarray, kind: np.dtype) -> np.ndarray:
+def _scale(codes: np.ndarray, kind: np.dtype) -> np.ndarray:
     white = 1.0 if kind.kind == "f" else float(np.iinfo(kind).max)
     return (codes * (white / np.iinfo(codes.dtype).max)).astype(kind)
 
 
 def _predictor(values: np.ndarray, predictor: int, compression: int) -> int | None:
     """Differences of neighbours, where the compression gains by them, as the photo has it."""
-    if KEPT[compression] in (None, "packbits") or predictor not in (2, 3):
+    if LOSSLESS[compression] in (None, "packbits") or predictor not in (2, 3):
         return None
     return 3 if values.dtype.kind == "f" else 2
 

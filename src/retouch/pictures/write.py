@@ -10,12 +10,15 @@ from PIL import Image
 from retouch.errors import RetouchError
 from retouch.files import atomic_file
 from retouch.pictures import exif, heif, png
+from retouch.pictures.codes import to_8_bits
 from retouch.pictures.color_space import SRGB
 from retouch.pictures.formats import FORMATS, LARGEST_SIDE, WITHOUT_ALPHA, Form, Picture, colours_of
 from retouch.pictures.metadata import PREFIX, Metadata, photoshop_block
 
 QUALITY = {"JPEG": 92, "WEBP": 92, "AVIF": 85}
 """Of files whose photo was of another format, or does not say."""
+WITHOUT_PROFILE = ("BMP",)
+DEEP = ("PNG", "TIFF", "HEIF")  # hold 16 bits
 THUMBNAIL = 160  # px, the longer side of an EXIF thumbnail
 MAX_SEGMENT = 65_533  # bytes of a segment of JPEG
 
@@ -28,7 +31,7 @@ def write(pixels: np.ndarray, path: Path, picture: Picture) -> None:
     """
     check_output(path, picture)
     kind = FORMATS[path.suffix.lower()]
-    pixels = _in_depth(pixels, kind)
+    pixels = pixels if kind in DEEP else to_8_bits(pixels)
     with atomic_file(path) as partial:
         if kind == "TIFF":
             from retouch.pictures import tiff_writer
@@ -70,16 +73,6 @@ def check_output(path: Path, picture: Picture) -> tuple[str, ...]:
     return tuple(losses)
 
 
-WITHOUT_PROFILE = ("BMP",)
-DEEP = ("PNG", "TIFF", "HEIF")
-
-
-def _in_depth(pixels: np.ndarray, kind: str) -> np.ndarray:
-    if pixels.dtype == np.uint8 or kind in DEEP:
-        return pixels
-    return np.rint(pixels / np.float32(257)).astype(np.uint8)
-
-
 def _write_jpeg(pixels: np.ndarray, file: BinaryIO, picture: Picture) -> None:
     form = picture.form
     metadata = form.metadata
@@ -97,7 +90,9 @@ def _write_jpeg(pixels: np.ndarray, file: BinaryIO, picture: Picture) -> None:
         options["extra"] = b"\xff\xed" + (len(segment) + 2).to_bytes(2) + segment
     if metadata.xmp and len(metadata.xmp) < MAX_SEGMENT - 40:
         options["xmp"] = metadata.xmp
-    image.save(file, "JPEG", **options, **_common(metadata, profile), comment=metadata.comment)
+    if metadata.dpi:
+        options["dpi"] = metadata.dpi
+    image.save(file, "JPEG", **options, icc_profile=profile, comment=metadata.comment)
 
 
 def _exif_with_thumbnail(metadata: Metadata, pixels: np.ndarray) -> bytes | None:
@@ -108,13 +103,6 @@ def _exif_with_thumbnail(metadata: Metadata, pixels: np.ndarray) -> bytes | None
     buffer = io.BytesIO()
     image.convert("RGB").save(buffer, "JPEG", quality=75)
     return exif.with_thumbnail(metadata.exif, buffer.getvalue())
-
-
-def _common(metadata: Metadata, profile: bytes | None) -> dict[str, Any]:
-    options: dict[str, Any] = {"icc_profile": profile}
-    if metadata.dpi:
-        options["dpi"] = metadata.dpi
-    return options
 
 
 def _write_png(pixels: np.ndarray, file: BinaryIO, picture: Picture) -> None:
@@ -140,7 +128,7 @@ def _write_avif(pixels: np.ndarray, file: BinaryIO, picture: Picture) -> None:
 def _write_bmp(pixels: np.ndarray, file: BinaryIO, picture: Picture) -> None:
     options = {"dpi": picture.form.metadata.dpi} if picture.form.metadata.dpi else {}
     if not picture.space.is_srgb:
-        pixels = np.rint(np.clip(picture.space.to_srgb(pixels), 0, 1) * 255).astype(np.uint8)
+        pixels = picture.space.to_srgb_codes(pixels)
     Image.fromarray(pixels).save(file, "BMP", **options)
 
 
