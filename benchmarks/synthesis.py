@@ -135,14 +135,14 @@ class Sides:
     def develop(self, epoch: int) -> Iterator[Any]:
         """One batch of photographs with a class each developed anew, by recipes as the default draws them."""
         from retouch.synthesis.develop import develop
-        from retouch.synthesis.develop_recipe import DevelopedRegion, DevelopRecipe, draw_adjustments
+        from retouch.synthesis.develop_recipe import DevelopRecipe, DevelopRegion, draw_adjustments
         from retouch.synthesis.recipe import generator, sample_seed
 
         rules, recipes = self.develop_rules, []
         for name, number in zip(self.names, self.classes, strict=True):
             seed = sample_seed(SEED, name, epoch)
             edits = draw_adjustments(generator(seed), rules.adjustments, rules.strength, rules.max_adjustments)
-            recipes.append(DevelopRecipe(seed, DevelopedRegion("labels", (number,)), edits))
+            recipes.append(DevelopRecipe(seed, DevelopRegion("labels", (number,)), edits))
         yield develop(self.planes, self.masks, recipes)
 
     def pilgram(self, epoch: int) -> Iterator[Any]:

@@ -11,7 +11,7 @@ from retouch.models.layers.patch_discriminator import PatchDiscriminator
 from retouch.settings.presets import use
 from retouch.synthesis.compose import compose
 from retouch.synthesis.develop import develop
-from retouch.synthesis.develop_recipe import FULL, DevelopedRegion, DevelopRecipe, draw_adjustments
+from retouch.synthesis.develop_recipe import FULL, DevelopRecipe, DevelopRegion, draw_adjustments
 from retouch.synthesis.recipe import generator as random_numbers
 
 CUDA = pytest.param("cuda", marks=[pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")])
@@ -24,7 +24,7 @@ def test_regions_are_developed_on_the_device_as_on_the_cpu(device):
     images = images.repeat_interleave(8, 2).repeat_interleave(8, 3)
     masks = torch.zeros(12, 1, 64, 64, dtype=torch.uint8)
     masks[:, :, 10:50, 20:40] = 255
-    region, probabilities = DevelopedRegion("labels", (1,)), dict.fromkeys(FULL, 0.5)
+    region, probabilities = DevelopRegion("labels", (1,)), dict.fromkeys(FULL, 0.5)
     draws = [draw_adjustments(random_numbers(seed), probabilities, (0.1, 2.0), 6) for seed in range(12)]
     recipes = [DevelopRecipe(seed, region, edits) for seed, edits in enumerate(draws)]
     expected = develop(images, masks, recipes)

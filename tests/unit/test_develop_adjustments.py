@@ -15,8 +15,8 @@ from retouch.synthesis.develop_recipe import (
     FULL,
     UNSIGNED,
     Adjustment,
-    DevelopedRegion,
     DevelopRecipe,
+    DevelopRegion,
     draw_adjustment,
     draw_adjustments,
 )
@@ -29,7 +29,7 @@ ALL = dict.fromkeys(FULL, 1.0)
 
 
 def recipe(*edits: Adjustment) -> DevelopRecipe:
-    return DevelopRecipe(1, DevelopedRegion("labels", (1,)), edits)
+    return DevelopRecipe(1, DevelopRegion("labels", (1,)), edits)
 
 
 def drawn(name: str, strength: float, seed: int = 3) -> Adjustment:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from retouch.synthesis.degradations import jpeg_codes
-from retouch.synthesis.develop_curves import NODES, ColorPlan, color_plan, light_field
+from retouch.synthesis.develop_curves import LUMINANCE, NODES, ColorPlan, color_plan, light_field
 from retouch.synthesis.develop_recipe import DevelopRecipe
 from retouch.synthesis.pixels import Array, allocate, look_up, on_cpu, weigh
 
@@ -21,10 +21,10 @@ DENSE = 0.5  # share of the picture from which all pixels are worked on: cheaper
 CLIPPING = 8 / 255  # a value further out of range than this is visibly clipped
 BLOWN = (2, 253)  # codes: a pixel with all channels beyond one of them shows nothing any more
 _UNIT = np.arange(256, dtype=np.float32) / np.float32(255)
-_RED, _GREEN, _BLUE = 0.2126, 0.7152, 0.0722
+_RED, _GREEN, _BLUE = LUMINANCE.tolist()
 
 
-class Developed(NamedTuple):
+class DevelopResult(NamedTuple):
     """What `develop` returns."""
 
     composites: Tensor  # N×3×H×W float32 in [0, 1], on the 8-bit grid
@@ -32,7 +32,7 @@ class Developed(NamedTuple):
     clipped: list[float]  # share of the masked pixels that are visibly out of range, or newly black or white
 
 
-def develop(images: Tensor, masks: Tensor, recipes: Sequence[DevelopRecipe]) -> Developed:
+def develop(images: Tensor, masks: Tensor, recipes: Sequence[DevelopRecipe]) -> DevelopResult:
     """Carry out a recipe on each of N×3×H×W photographs inside N×1×H×W masks; outside nothing changes.
 
     Photographs and masks are uint8 or floats in [0, 1]; uint8 for both is fastest. Soft masks blend. A picture's result does
@@ -46,7 +46,7 @@ def develop(images: Tensor, masks: Tensor, recipes: Sequence[DevelopRecipe]) -> 
         figures = [_develop_picture(*picture) for picture in pictures]
     else:
         figures = _develop_batch(codes, alpha, composites, plans)
-    return Developed(composites, [change for change, _ in figures], [clipped for _, clipped in figures])
+    return DevelopResult(composites, [change for change, _ in figures], [clipped for _, clipped in figures])
 
 
 def _codes(images: Tensor) -> Tensor:

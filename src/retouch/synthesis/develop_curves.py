@@ -1,5 +1,7 @@
-"""What `develop` does to colours, as tables of the 256 codes and matrices: adjustments that act on a channel alone become one
-table a channel, in double precision; what mixes channels becomes one matrix, a vibrance and two tones.
+"""What `develop` does to colours, as tables of the 256 codes and matrices.
+
+Adjustments that act on a channel alone become one table a channel, in double precision; what mixes channels becomes one
+matrix, a vibrance and two tones.
 """
 
 import math
@@ -8,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from retouch.pictures.codes import decode_srgb, encode_srgb
 from retouch.synthesis.develop_recipe import Adjustment, DevelopRecipe
 
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
@@ -16,8 +19,8 @@ KNEE = 0.6  # linear light from which highlights roll off, where the recipe does
 NODES = 17
 """Tables of a second light, from unlit to fully lit; values between them are interpolated."""
 CODES = np.arange(256) / 255
-LINEAR = np.where(CODES > 0.04045, ((CODES + 0.055) / 1.055) ** 2.4, CODES / 12.92)
-"""sRGB codes as linear light (IEC 61966-2-1)."""
+LINEAR = decode_srgb(CODES)
+"""sRGB codes as linear light."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +70,6 @@ def roll_off(light: np.ndarray, gain: np.ndarray, knee: float) -> np.ndarray:
     return np.minimum(light, knee) + over / (1 + bend * over)
 
 
-def to_srgb(light: np.ndarray) -> np.ndarray:
-    """Linear light → sRGB values (IEC 61966-2-1)."""
-    return np.where(light > 0.0031308, 1.055 * np.maximum(light, 0.0031308) ** (1 / 2.4) - 0.055, light * 12.92)
-
-
 def _tables(edits: dict[str, Adjustment]) -> np.ndarray:
     gains = np.ones((3, 1))
     if "temperature" in edits or "tint" in edits:
@@ -82,7 +80,7 @@ def _tables(edits: dict[str, Adjustment]) -> np.ndarray:
     if exposure:
         gains, knee = gains * 2.0**exposure.amount, exposure.detail[0]
     is_linear = exposure or "temperature" in edits or "tint" in edits or "second_light" in edits
-    values = to_srgb(roll_off(LINEAR * gains, gains, knee)) if is_linear else np.broadcast_to(CODES, (3, 256))
+    values = encode_srgb(roll_off(LINEAR * gains, gains, knee)) if is_linear else np.broadcast_to(CODES, (3, 256))
     return _curves(values, edits)
 
 

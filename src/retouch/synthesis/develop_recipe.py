@@ -50,7 +50,7 @@ class Adjustment:
 
 
 @dataclass(frozen=True)
-class DevelopedRegion:
+class DevelopRegion:
     """Where a photograph is changed, and how the mask that models are given differs from it."""
 
     map: str  # column of the scene, or `person`
@@ -65,7 +65,7 @@ class DevelopRecipe(JsonRecord):
     """The seed, the region and its adjustments, in order; none where nothing suits the photograph."""
 
     seed: int
-    region: DevelopedRegion
+    region: DevelopRegion
     edits: tuple[Adjustment, ...] = ()
     kind: str = "develop"
 
@@ -73,26 +73,26 @@ class DevelopRecipe(JsonRecord):
     def from_json(cls, text: str) -> "DevelopRecipe":
         """The recipe that `to_json` wrote."""
         data = json.loads(text)
-        region = DevelopedRegion(**{**data["region"], "classes": tuple(data["region"]["classes"])})
+        region = DevelopRegion(**{**data["region"], "classes": tuple(data["region"]["classes"])})
         edits = tuple(Adjustment(edit["adjustment"], edit["strength"], tuple(edit["detail"])) for edit in data["edits"])
         return cls(data["seed"], region, edits, data["kind"])
 
 
 def draw_adjustments(
-    rng: np.random.Generator, probabilities: Mapping[Any, float], strength: tuple[float, float], most: int
+    rng: np.random.Generator, probabilities: Mapping[Any, float], strength: tuple[float, float], max_adjustments: int
 ) -> tuple[Adjustment, ...]:
-    """Draw 1 to `most` adjustments, each by its probability; strengths are log-uniform in `strength`, signs random.
+    """Draw 1 to `max_adjustments` adjustments, each by its probability; strengths are log-uniform in `strength`, signs random.
 
     `probabilities` are of keys of FULL, not all 0. Where chance gives none, one is drawn in proportion to them.
     """
     names = [name for name in FULL if probabilities.get(name, 0) > 0]
     shares = np.array([probabilities[name] for name in names])
-    picked = np.flatnonzero(rng.random(len(names)) < shares)
-    if len(picked) == 0:
-        picked = rng.choice(len(names), size=1, p=shares / shares.sum())
-    if len(picked) > most:
-        picked = np.sort(rng.permutation(picked)[:most])
-    return tuple(draw_adjustment(rng, names[index], strength) for index in picked.tolist())
+    indices = np.flatnonzero(rng.random(len(names)) < shares)
+    if len(indices) == 0:
+        indices = rng.choice(len(names), size=1, p=shares / shares.sum())
+    if len(indices) > max_adjustments:
+        indices = np.sort(rng.permutation(indices)[:max_adjustments])
+    return tuple(draw_adjustment(rng, names[index], strength) for index in indices.tolist())
 
 
 def draw_adjustment(rng: np.random.Generator, name: str, strength: tuple[float, float]) -> Adjustment:

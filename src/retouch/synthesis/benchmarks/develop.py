@@ -12,15 +12,15 @@ from torch import Tensor
 from retouch.images import to_uint8
 from retouch.settings import ChangeSettings, DevelopSettings
 from retouch.synthesis.benchmarks.base import BenchmarkEntry, RawBatch, Row, SampleBenchmark, areas, stack
-from retouch.synthesis.develop import Developed, develop
-from retouch.synthesis.develop_recipe import DevelopedRegion, DevelopRecipe, draw_adjustments
+from retouch.synthesis.develop import DevelopResult, develop
+from retouch.synthesis.develop_recipe import DevelopRecipe, DevelopRegion, draw_adjustments
 from retouch.synthesis.pixels import allocate
 from retouch.synthesis.recipe import generator, sample_seed
 from retouch.synthesis.samples import SampleBatch
 
 ATTEMPTS = 4
 """Sets of adjustments that are drawn for a region until one passes the quality filter."""
-MOST_OBJECTS = 4
+MAX_OBJECTS = 4
 MIN_FEATHER = 0.3  # px (σ) below which an edge is hard
 
 
@@ -58,17 +58,17 @@ class DevelopBenchmark(SampleBenchmark):
         rules = self.settings
         return replace(recipe, edits=draw_adjustments(rng, rules.adjustments, rules.strength, rules.max_adjustments))
 
-    def _draw_region(self, entry: BenchmarkEntry, rng: np.random.Generator) -> DevelopedRegion:
+    def _draw_region(self, entry: BenchmarkEntry, rng: np.random.Generator) -> DevelopRegion:
         name, objects = self.objects[entry.index]
         count = 1
         if len(objects) > 1 and rng.random() < self.settings.several:
-            count = int(rng.integers(2, min(len(objects), MOST_OBJECTS) + 1))
+            count = int(rng.integers(2, min(len(objects), MAX_OBJECTS) + 1))
         classes = tuple(sorted(rng.permutation(list(objects))[:count].tolist()))
         is_small = sum(objects[number] for number in classes) <= self.settings.area[1]
         is_background = bool(is_small and rng.random() < self.settings.background)
         feather = round(float(rng.uniform(*self.settings.feather)), 2)
         error = int(rng.integers(-self.settings.mask_error, self.settings.mask_error + 1))
-        return DevelopedRegion(name, classes, is_background, feather if feather >= MIN_FEATHER else 0.0, error)
+        return DevelopRegion(name, classes, is_background, feather if feather >= MIN_FEATHER else 0.0, error)
 
     def load(self, entries: Sequence[BenchmarkEntry], epoch: int) -> RawBatch:
         """Pictures, where they are changed, and the masks that models see; a recipe to try first."""
@@ -85,26 +85,26 @@ class DevelopBenchmark(SampleBenchmark):
     def make(self, raw: RawBatch, device: torch.device) -> SampleBatch:
         """Photographs with a region developed by the first set of adjustments that passes the quality filter."""
         images, alpha = raw["image"].to(device, non_blocking=True), raw["alpha"].to(device, non_blocking=True)[:, None]
-        composites, recipes = self._developed(images, alpha, list(raw["recipes"]))
+        composites, recipes = self._develop(images, alpha, list(raw["recipes"]))
         is_changed = torch.tensor([bool(recipe.edits) for recipe in recipes], device=device)
         mask = raw["mask"].to(device, non_blocking=True)[:, None].float().div_(255) * is_changed[:, None, None, None]
         target = torch.div(images, 255, out=allocate(images.shape, images))
         return SampleBatch(composites, target, mask, (mask[:, 0] > 0).byte(), recipes)
 
-    def _developed(self, images: Tensor, alpha: Tensor, recipes: list[DevelopRecipe]) -> tuple[Tensor, list[DevelopRecipe]]:
+    def _develop(self, images: Tensor, alpha: Tensor, recipes: list[DevelopRecipe]) -> tuple[Tensor, list[DevelopRecipe]]:
         """The composites and what was done; where nothing passed, the photograph and a recipe without edits."""
         result = develop(images, alpha, recipes)
-        composites, waiting = result.composites, _failures(result, self.settings.quality)
+        composites, failures = result.composites, _failures(result, self.settings.quality)
         for attempt in range(1, ATTEMPTS):
-            if not waiting:
+            if not failures:
                 break
-            trials = [self._with_adjustments(recipes[index], attempt) for index in waiting]
-            result = develop(images[waiting], alpha[waiting], trials)
-            composites[waiting] = result.composites
-            for index, recipe in zip(waiting, trials, strict=True):
+            trials = [self._with_adjustments(recipes[index], attempt) for index in failures]
+            result = develop(images[failures], alpha[failures], trials)
+            composites[failures] = result.composites
+            for index, recipe in zip(failures, trials, strict=True):
                 recipes[index] = recipe
-            waiting = [waiting[index] for index in _failures(result, self.settings.quality)]
-        for index in waiting:
+            failures = [failures[index] for index in _failures(result, self.settings.quality)]
+        for index in failures:
             recipes[index] = replace(recipes[index], edits=())
             composites[index] = images[index].float() / 255
         return composites, recipes
@@ -117,7 +117,7 @@ class DevelopBenchmark(SampleBenchmark):
         return to_uint8(composites)[0], scene["image"]
 
 
-def _failures(result: Developed, rules: ChangeSettings) -> list[int]:
+def _failures(result: DevelopResult, rules: ChangeSettings) -> list[int]:
     low, high = rules.change
     figures = zip(result.change, result.clipped, strict=True)
     return [i for i, (change, clipped) in enumerate(figures) if not low <= change <= high or clipped > rules.clipped]
@@ -133,7 +133,7 @@ def region_map(scene: Row, name: str) -> np.ndarray | None:
     return None if scene["parts"] is None else (scene["parts"] > 0).astype(np.uint8)
 
 
-def draw_masks(scene: Row, region: DevelopedRegion) -> tuple[np.ndarray, np.ndarray]:
+def draw_masks(scene: Row, region: DevelopRegion) -> tuple[np.ndarray, np.ndarray]:
     """Where a region's scene is changed, and the mask that models see, both H×W uint8 with soft edges."""
     table = np.zeros(256, np.uint8)
     table[list(region.classes)] = 255
@@ -142,7 +142,7 @@ def draw_masks(scene: Row, region: DevelopedRegion) -> tuple[np.ndarray, np.ndar
     inside = cv2.LUT(numbers, ~table if region.is_background else table)
     alpha = mask = _soften(inside, region.feather)
     if region.mask_error:
-        resized = _resized(inside, region.mask_error)
+        resized = _resize_mask(inside, region.mask_error)
         if resized.any():
             mask = _soften(resized, region.feather)
     return alpha, mask
@@ -152,7 +152,7 @@ def _soften(inside: np.ndarray, feather: float) -> np.ndarray:
     return cv2.GaussianBlur(inside, (0, 0), feather) if feather else inside
 
 
-def _resized(inside: np.ndarray, pixels: int) -> np.ndarray:
+def _resize_mask(inside: np.ndarray, pixels: int) -> np.ndarray:
     """A binary mask made larger, or smaller where `pixels` is negative."""
     side = 2 * abs(pixels) + 1
     disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
