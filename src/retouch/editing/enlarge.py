@@ -28,9 +28,9 @@ class Enlarger:
 
     def __init__(self, values: np.ndarray, small_guide: Sequence[np.ndarray], size: tuple[int, int]) -> None:
         slopes = _by_plane(_slopes(values, _channels(small_guide)))
-        explained = sum((slope * guide for slope, guide in zip(slopes, small_guide, strict=True)), np.float32(0))
+        guide_part = sum((slope * guide for slope, guide in zip(slopes, small_guide, strict=True)), np.float32(0))
         # a row more, for those below the last one's middle
-        self.base, *slopes = (np.concatenate([plane, plane[-1:]]) for plane in (values - explained, *slopes))
+        self.base, *slopes = (np.concatenate([plane, plane[-1:]]) for plane in (values - guide_part, *slopes))
         self.slopes = dict(enumerate(slopes))
         """By plane of the guide."""
         self.height, self.width = len(values) + 1, size[1]
@@ -106,8 +106,8 @@ def _channels(guide: Sequence[np.ndarray]) -> list[np.ndarray]:
 def _by_plane(slopes: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Slopes by channel of the guide, h×w×3 each → by plane of the guide, whose channels are rotated."""
     colour = np.stack([slope * np.float32(weight) for slope, weight in zip(slopes, WEIGHTS, strict=False)])
-    turned = [np.stack([colour[(channel + turns) % 3, ..., channel] for channel in range(3)], -1) for turns in range(3)]
-    return [*turned, *slopes[3:]]
+    planes = [np.stack([colour[(channel + turns) % 3, ..., channel] for channel in range(3)], -1) for turns in range(3)]
+    return [*planes, *slopes[3:]]
 
 
 def enlargers(values: Sequence[np.ndarray], small_guide: Sequence[np.ndarray], size: tuple[int, int]) -> list[Enlarger]:
@@ -141,8 +141,8 @@ def _solve(left: list[list[np.ndarray]], right: list[np.ndarray]) -> list[np.nda
             right[below] = right[below] - factor[..., None] * right[index]
     solution: list[np.ndarray] = []
     for index in reversed(range(count)):
-        known = sum((left[index][count - 1 - k][..., None] * one for k, one in enumerate(solution)), np.float32(0))
-        solution.append((right[index] - known) / left[index][index][..., None])
+        solved_part = sum((left[index][count - 1 - k][..., None] * one for k, one in enumerate(solution)), np.float32(0))
+        solution.append((right[index] - solved_part) / left[index][index][..., None])
     return solution[::-1]
 
 

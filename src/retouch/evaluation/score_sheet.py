@@ -34,9 +34,9 @@ def sheet(scores: Scores, methods: Mapping[str, Harmonize], model: str, at_worki
 def _row(cells: Mapping[str, np.ndarray]) -> np.ndarray:
     """Pictures of one size beside each other, CELL px wide, under their titles."""
     height, width = next(iter(cells.values())).shape[:2]
-    shown = [resize(pixels, max(1, round(height * CELL / width)), CELL) for pixels in cells.values()]
-    pictures = contact_sheet([shown], gap=GAP)
-    return np.concatenate([title_line(list(cells), pictures.shape[1], CELL, GAP), pictures])
+    pictures = [resize(pixels, max(1, round(height * CELL / width)), CELL) for pixels in cells.values()]
+    line = contact_sheet([pictures], gap=GAP)
+    return np.concatenate([title_line(list(cells), line.shape[1], CELL, GAP), line])
 
 
 def _mse(scores: Scores, name: str, place: int) -> str:
