@@ -28,31 +28,31 @@ def touch(*names: str) -> None:
         Path(name).write_bytes(HEADERS.get(Path(name).suffix, b""))
 
 
-def found(*arguments: str) -> list[str]:
+def photos_of(*arguments: str) -> list[str]:
     return [str(path) for path in find_photos(arguments)]
 
 
 def test_a_folder_is_its_pictures_in_the_order_of_their_numbers(place):
     touch("in/b10.JPG", "in/b9.png", "in/._b9.png", "in/.hidden.jpg", "in/notes.txt", "in/deep/c.jpg", "in/a.webp")
-    assert found("in") == ["in/a.webp", "in/b9.png", "in/b10.JPG"]
-    assert found("in", "in/a.webp", str(place / "in/b9.png")) == ["in/a.webp", "in/b9.png", "in/b10.JPG"]
+    assert photos_of("in") == ["in/a.webp", "in/b9.png", "in/b10.JPG"]
+    assert photos_of("in", "in/a.webp", str(place / "in/b9.png")) == ["in/a.webp", "in/b9.png", "in/b10.JPG"]
 
 
 def test_a_name_that_exists_is_never_a_pattern(place):
     touch("a[1].jpg", "a1.jpg", "b*.jpg", "bc.jpg", "out[/c.jpg")
-    assert found("a[1].jpg") == ["a[1].jpg"]
-    assert found("b*.jpg") == ["b*.jpg"]
-    assert found("out[") == ["out[/c.jpg"]
+    assert photos_of("a[1].jpg") == ["a[1].jpg"]
+    assert photos_of("b*.jpg") == ["b*.jpg"]
+    assert photos_of("out[") == ["out[/c.jpg"]
     Path("a[1].jpg").unlink()
-    assert found("a[1].jpg") == ["a1.jpg"]
+    assert photos_of("a[1].jpg") == ["a1.jpg"]
 
 
 def test_patterns_reach_into_folders_and_take_pictures_only(place):
     touch("x/a.jpg", "x/y/b.jpg", "x/y/c.txt", "x/.d.jpg")
-    assert found("x/**/*") == ["x/a.jpg", "x/y/b.jpg"]
-    assert found("x/*") == ["x/a.jpg", "x/y/b.jpg"]  # a folder that matches is a folder
-    assert found(str(place / "x/*.jpg")) == [str(place / "x/a.jpg")]
-    assert found("none*.jpg") == ["none*.jpg"]  # fails by itself, the others go on
+    assert photos_of("x/**/*") == ["x/a.jpg", "x/y/b.jpg"]
+    assert photos_of("x/*") == ["x/a.jpg", "x/y/b.jpg"]  # a folder that matches is a folder
+    assert photos_of(str(place / "x/*.jpg")) == [str(place / "x/a.jpg")]
+    assert photos_of("none*.jpg") == ["none*.jpg"]  # fails by itself, the others go on
 
 
 def test_a_folder_without_pictures_is_refused(place):
@@ -147,10 +147,10 @@ def test_masks_among_the_photos_are_no_photos(place):
 
 def test_several_folders_of_masks_are_several_foregrounds(place):
     touch("a.jpg", "b.jpg", "people/a.png", "dogs/a.png", "dogs/b.png")
-    jobs = plan([Path("a.jpg"), Path("b.jpg")], Naming("harmonized"), [Path("people"), Path("dogs")], layers=Path("kept"))
+    jobs = plan([Path("a.jpg"), Path("b.jpg")], Naming("harmonized"), [Path("people"), Path("dogs")], layers=Path("layers"))
     assert [job.masks for job in jobs] == [(Path("people/a.png"), Path("dogs/a.png")), (Path("dogs/b.png"),)]
-    assert [job.missing for job in jobs] == [(), ("people has no file for it",)]
-    assert [job.layers for job in jobs] == [Path("kept/a"), Path("kept/b")]
+    assert [job.missing for job in jobs] == [(), ("people has no file of its name",)]
+    assert [job.layers for job in jobs] == [Path("layers/a"), Path("layers/b")]
 
 
 @pytest.mark.parametrize(

@@ -66,13 +66,10 @@ class Report:
 
     def add_result(self, photo: Path, files: "ResultFiles", seconds: float) -> None:
         """Report a result. A warning that holds for all photos alike is printed once."""
-        from retouch.inference.messages import UNUSED_MASK
-
-        once = (UNUSED_MASK,)
         for warning in files.warnings:
-            if warning not in once:
-                self.note(f"warning: {photo}: {warning}")
-            elif warning not in self.shared_warnings:
+            self.note(f"warning: {photo}: {warning}")
+        for warning in files.shared_warnings:
+            if warning not in self.shared_warnings:
                 self.note(f"warning: {warning}")
                 self.shared_warnings.add(warning)
         for text in files.paths[:1] if self.many else (*files.paths, *files.notes):
@@ -80,7 +77,7 @@ class Report:
         result, *others = map(str, (*files.paths, *files.others))
         self.results.append({
             "photo": str(photo), "result": result, "files": others, "seconds": round(seconds, 3),
-            "warnings": list(files.warnings), **({"edits": list(files.notes)} if files.notes else {}),
+            "warnings": [*files.warnings, *files.shared_warnings], **({"edits": list(files.notes)} if files.notes else {}),
         })  # fmt: skip
 
     def add_failure(self, photo: Path, error: Exception) -> None:

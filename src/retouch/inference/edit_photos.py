@@ -154,4 +154,4 @@ def _write(job: Job, inputs: EditInputs, result: EditResult, cube: Path | None, 
     if result.layers is not inputs.layers:
         save_layers(result.layers, inputs.place)
     notes = tuple(f"{number}. {one}" for number, one in enumerate(result.layers.edits, 1))
-    return ResultFiles((job.result, *tables), (job.sheet,) if job.sheet else (), inputs.warnings, notes)
+    return ResultFiles((job.result, *tables), (job.sheet,) if job.sheet else (), inputs.warnings, notes=notes)

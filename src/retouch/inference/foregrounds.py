@@ -13,12 +13,15 @@ from retouch.editing.shrink import shrink, shrink_mask
 from retouch.images import to_tensor
 from retouch.inference.full_size import add_change
 from retouch.inference.harmonize import Harmonized, check_mask, harmonize, retouch
-from retouch.inference.messages import UNUSED_MASK
 from retouch.models.harmonization import Harmonizer
 from retouch.pictures.color_space import SRGB, ColorSpace
 
 BATCH = 8  # foregrounds that are predicted at a time
 STRIP = 1 << 18  # pixels that are blended at a time
+UNUSED_MASK = (
+    "this model finds by itself what was pasted and does not use the mask, so the photo can change anywhere: "
+    "--confine MASK keeps everything outside a mask as it is"
+)
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ class Change:
     pixels: np.ndarray
     layers: "EditedLayers | None"
     warnings: tuple[str, ...] = ()
+    shared_warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,9 @@ class ResultFiles:
     others: tuple[Path, ...] = ()
     """Layers and sheets."""
     warnings: tuple[str, ...] = ()
-    notes: tuple[str, ...] = field(default=())
+    shared_warnings: tuple[str, ...] = ()
+    """Those that hold for all photos of a batch alike, as of the model: to be said once."""
+    notes: tuple[str, ...] = ()
     """What was done to it, one line each."""
 
 
@@ -115,8 +118,8 @@ def read_inputs(job: Job, split_masks: bool = False) -> Inputs:
     masks = read_foregrounds(job.masks, size, split_masks, orientation, picture.pixels) if job.masks else []
     confine = None if job.confine is None else read_mask(job.confine, size, orientation, picture.pixels)
     warnings = [*picture.warnings, *check_output(job.result, picture), *job.missing]
-    named = zip(masks, job.masks if len(job.masks) == len(masks) else job.masks[:1] * len(masks), strict=True)
-    for mask, path in (*named, *(((confine, job.confine),) if confine else ())):
+    paths = job.masks if len(job.masks) == len(masks) else job.masks[:1] * len(masks)
+    for mask, path in (*zip(masks, paths, strict=True), *(((confine, job.confine),) if confine else ())):
         warnings += [f"{path}: {warning}" for warning in mask.warnings]
     return Inputs(
         picture,
@@ -129,12 +132,12 @@ def read_inputs(job: Job, split_masks: bool = False) -> Inputs:
 
 def harmonize_job(job: Job, inputs: Inputs, networks: Networks, options: Options) -> Change:
     """Harmonize what was read. Raises RetouchError where a mask is missing, or layers are wanted and there are none."""
-    from retouch.inference.foregrounds import harmonize_foregrounds, restore
+    from retouch.inference.foregrounds import UNUSED_MASK, harmonize_foregrounds, restore
     from retouch.inference.harmonize import retouch
 
     network, pixels = networks.of(bool(inputs.masks)), inputs.picture.pixels
     if network.module.needs_mask and not inputs.masks and job.missing:
-        raise RetouchError(f"{job.photo} needs a mask, and {job.missing[0].replace('for it', 'of its name')}")
+        raise RetouchError(f"{job.photo} needs a mask, and {job.missing[0]}")
     labels = options.parse(pixels) if options.parse else inputs.labels
     result = harmonize_foregrounds(
         network.module, pixels, inputs.masks, network.size, labels, confine=inputs.confine, **space_option(inputs.picture)
@@ -152,7 +155,8 @@ def harmonize_job(job: Job, inputs: Inputs, networks: Networks, options: Options
         image = retouch(layers, pixels, **space_option(inputs.picture))
         for mask in limits(inputs, network):
             image = restore(image, pixels, mask)
-    return Change(image, layers, result.warnings)
+    own = tuple(warning for warning in result.warnings if warning != UNUSED_MASK)
+    return Change(image, layers, own, (UNUSED_MASK,) if UNUSED_MASK in result.warnings else ())
 
 
 def limits(inputs: Inputs, network: "LoadedNetwork") -> Iterator[np.ndarray]:
@@ -191,7 +195,7 @@ def write_job(job: Job, inputs: Inputs, change: Change, overwrite: bool = False)
         write_sheet(job.sheet, inputs.picture.pixels, change.pixels, change.layers)
         others.append(job.sheet)
     write(change.pixels, job.result, inputs.picture)
-    return ResultFiles((job.result,), tuple(others), (*inputs.warnings, *change.warnings))
+    return ResultFiles((job.result,), tuple(others), (*inputs.warnings, *change.warnings), change.shared_warnings)
 
 
 def write_sheet(path: Path, before: np.ndarray, after: np.ndarray, layers: "EditedLayers") -> None:

@@ -25,7 +25,7 @@ class Job:
     layers: Path | None = None
     sheet: Path | None = None
     missing: tuple[str, ...] = field(default=(), compare=False)
-    """What the folders named had no file for, one sentence each."""
+    """Folders without a file of the photo's name, one sentence each."""
 
     @property
     def inputs(self) -> list[Path]:
@@ -131,7 +131,7 @@ def plan(
             labels=companions[labels] if labels else None,
             layers=_layers_place(layers, photo, many),
             sheet=_sheet_place(sheet, photo, many),
-            missing=tuple(f"{folder} has no file for it" for folder, path in companions.items() if path is None),
+            missing=tuple(f"{folder} has no file of its name" for folder, path in companions.items() if path is None),
         )
         jobs.append(job)
     masks_of_others = {mask.resolve() for job in jobs for mask in job.masks}
