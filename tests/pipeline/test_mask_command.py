@@ -15,7 +15,9 @@ from retouch.cli import app as cli
 from retouch.errors import RetouchError, WeightsError
 from retouch.images import resize
 from retouch.inference.foreground_mask import foreground_mask, refine
+from retouch.inference.mask_photos import find_foreground
 from retouch.pictures.decode import ORIENTATION
+from retouch.pictures.file import read
 from retouch.pictures.masks import read_mask
 from retouch.weights import networks, origins
 
@@ -110,6 +112,21 @@ def test_photos_of_other_forms(form, place, photo):
     Image.fromarray(picture).save("other.png")
     retouch("other.png", "--out", "m.png", "--matting", "bright.onnx")
     assert_is_disc(np.asarray(Image.open("m.png")))
+
+
+def test_16_bits_are_rounded_to_8(place):
+    Image.fromarray(np.full((20, 30), 457, np.uint16)).save("deep.png")  # 1.78 of 255
+    codes = []
+
+    class Network:
+        size = 16
+
+        def __call__(self, pixels: np.ndarray) -> np.ndarray:
+            codes.extend(np.unique(pixels))
+            return np.zeros(pixels.shape[:2], np.uint8)
+
+    find_foreground(read(Path("deep.png")), Network())
+    assert codes == [2]
 
 
 def test_many_photos_and_a_broken_one(place, photo):

@@ -10,6 +10,7 @@ import numpy as np
 from retouch.errors import RetouchError
 from retouch.inference.jobs import Job, check_exists
 from retouch.inference.overlap import Steps
+from retouch.pictures.codes import to_8_bits
 from retouch.pictures.decode import open_file
 from retouch.pictures.file import Picture, read, read_labels
 from retouch.pictures.masks import read_foregrounds, read_mask
@@ -202,8 +203,4 @@ def write_sheet(path: Path, before: np.ndarray, after: np.ndarray, layers: "Edit
     """Write the sheet of a photo's layers, in the format that the path's suffix names."""
     from retouch.editing.sheet import overview
 
-    write_plain(overview(_8_bits(before), _8_bits(after), layers), path)
-
-
-def _8_bits(pixels: np.ndarray) -> np.ndarray:
-    return pixels if pixels.dtype == np.uint8 else (pixels >> 8).astype(np.uint8)
+    write_plain(overview(to_8_bits(before), to_8_bits(after), layers), path)

@@ -15,6 +15,7 @@ from retouch.inference.harmonize_photos import ResultFiles, count_pixels
 from retouch.inference.jobs import Job
 from retouch.inference.overlap import Steps
 from retouch.parsing.matting import OnnxMatting
+from retouch.pictures.codes import to_8_bits
 from retouch.pictures.color_space import srgb_codes
 from retouch.pictures.decode import ORIENTATION
 from retouch.pictures.file import Picture, read
@@ -72,9 +73,8 @@ def mask_steps(matting: Callable[[], OnnxMatting]) -> Steps[Job, Picture, np.nda
 
 def find_foreground(picture: Picture, network: OnnxMatting) -> np.ndarray:
     """The foreground mask of a photo, uint8 H×W; the network sees its colours in sRGB."""
-    pixels = picture.pixels
+    pixels = to_8_bits(picture.pixels)
     colours = np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else np.ascontiguousarray(pixels[..., :3])
-    colours = colours if colours.dtype == np.uint8 else (colours >> 8).astype(np.uint8)
 
     def matting(small: np.ndarray) -> np.ndarray:
         return network(srgb_codes(small[..., 0] if pixels.ndim == 2 else small, picture.space))
