@@ -14,7 +14,7 @@ from torch import Tensor
 from retouch import tasks
 from retouch.errors import RetouchError, SourceError
 from retouch.evaluation.triple_pictures import TriplePictures, read_triple
-from retouch.evaluation.triples import Triple, Triples
+from retouch.evaluation.triples import LEFT_OUT, Triple, Triples
 from retouch.images import resize, to_tensor
 from retouch.inference.foregrounds import harmonize_foregrounds
 from retouch.inference.network_files import LoadedNetwork, method
@@ -75,14 +75,14 @@ def score(
         try:
             pictures = pictures_of(triple, at_working_size)
         except SourceError as error:
-            notes.append(f"{error}; left out")
+            notes.append(f"{error}{LEFT_OUT}")
             continue
         notes += pictures.notes
         measured.append(triple)
         for name, figures in _measure(pictures, methods, lpips, triple).items():
             rows[name].append(figures)
     if not measured:
-        raise SourceError(notes[-1].removesuffix("; left out"))
+        raise SourceError(notes[-1].removesuffix(LEFT_OUT))
     columns = {name: {key: np.array([row[key] for row in part]) for key in part[0]} for name, part in rows.items()}
     return Scores(tuple(measured), columns, backbone, tuple(notes))
 
@@ -90,7 +90,7 @@ def score(
 def pictures_of(triple: Triple, at_working_size: bool) -> TriplePictures:
     """The pictures of a triple, at their full size or at WORKING_SIZE². Raises SourceError for those that cannot be used."""
     pictures = read_triple(triple)
-    return pictures.resized(WORKING_SIZE, WORKING_SIZE) if at_working_size else pictures
+    return pictures.resize(WORKING_SIZE, WORKING_SIZE) if at_working_size else pictures
 
 
 @torch.inference_mode()
@@ -104,7 +104,7 @@ def _measure(
     for name, harmonize in methods.items():
         try:
             result = harmonize(pictures.composite, pictures.mask)
-            again, unharmed = harmonize(result, pictures.mask), harmonize(pictures.target, pictures.mask)
+            second_result, target_result = (harmonize(image, pictures.mask) for image in (result, pictures.target))
         except RetouchError as error:
             raise RetouchError(f"{name} on {triple.composite}: {error}") from None
         image = to_tensor([result])
@@ -115,8 +115,8 @@ def _measure(
             "fmse": float(image_metrics.fmse(image, target, mask)),
             "psnr": float(image_metrics.psnr(image, target)),
             "ssim": _ssim(image, target),
-            "identity": _change(unharmed, pictures.target),
-            "idempotence": _change(again, result),
+            "identity": _change(target_result, pictures.target),
+            "idempotence": _change(second_result, result),
         }
         if lpips is not None and small_target is not None:
             figures[name]["lpips"] = float(lpips(_at_most(result, LPIPS_SIDE), small_target))

@@ -24,8 +24,8 @@ class TriplePictures:
     target: np.ndarray
     notes: tuple[str, ...] = ()
 
-    def resized(self, height: int, width: int) -> "TriplePictures":
-        """All stretched to a size, antialiased."""
+    def resize(self, height: int, width: int) -> "TriplePictures":
+        """Stretch all to a size, antialiased."""
         composite, mask, target = (resize(one, height, width) for one in (self.composite, self.mask, self.target))
         return TriplePictures(composite, mask, target, self.notes)
 

@@ -26,7 +26,9 @@ ROLE_OF = {word: role for role, words in WORDS.items() for word in words}
 FALLBACK = {"image": "composite", "images": "composite", "photos": "composite"}
 """Names of a composites' folder where no other is there."""
 MAX_DEPTH = 4
+"""Of folders within folders."""
 LEFT_OUT = ": left out"
+"""How notes about triples end that do not count."""
 LAYOUT = "folders composite_images, masks and real_images (or composite, mask and target) with files of the same names"
 
 
@@ -56,8 +58,8 @@ class Triples:
         for triple in self.triples:
             by_subset[triple.subset].append(triple)
         ranked = [(place, triple) for part in by_subset.values() for place, triple in enumerate(part)]
-        keep = {triple for _, triple in sorted(ranked, key=lambda pair: pair[0])[:count]}
-        return Triples(tuple(triple for triple in self.triples if triple in keep), self.notes)
+        selection = {triple for _, triple in sorted(ranked, key=lambda pair: pair[0])[:count]}
+        return Triples(tuple(triple for triple in self.triples if triple in selection), self.notes)
 
 
 def find_triples(folder: Path) -> Triples:
@@ -110,20 +112,20 @@ def _of_folders(folder: Path, place: Path, roles: dict[str, Path], notes: list[s
     """The triples of a set of three folders; of composites with a test list, those on it."""
     files = {role: {_key(path, root): path for path in _pictures(root)} for role, root in roles.items()}
     composites = files["composite"]
-    listed = _test_list(place)
-    if listed is not None:
-        composites = {key: path for key, path in composites.items() if path.name in listed}
-        absent = sorted(listed - {path.name for path in composites.values()})
+    test_names = _test_list(place)
+    if test_names is not None:
+        composites = {key: path for key, path in composites.items() if path.name in test_names}
+        absent = sorted(test_names - {path.name for path in composites.values()})
         _note(notes, place, [place / name for name in absent], "on its test list are missing")
-    triples, partial = [], []
+    triples, incomplete = [], []
     for key, composite in composites.items():
         mask, target = _partner(files["mask"], key), _partner(files["target"], key)
         if mask is None or target is None:
-            partial.append(composite)
+            incomplete.append(composite)
             continue
         inner = composite.parent.relative_to(roles["composite"])
         triples.append(_triple(folder, place / inner, composite.stem, composite, mask, target))
-    _note(notes, place, partial, "have no mask or no target of their name")
+    _note(notes, place, incomplete, "have no mask or no target of their name")
     return triples
 
 
