@@ -74,13 +74,13 @@ def written(path: Path, name: str | None = None) -> Path:
 @pytest.mark.parametrize("to", [*FORMATS, None])
 def test_metadata_go_with_the_photo(name, to, photo, tmp_path):
     out = written(save(photo, tmp_path / name, exif=metadata(1)), f"out-{to}" if to else None)
-    kept = Image.open(out).getexif()
-    assert (kept[ARTIST], kept[MAKE]) == ("Ada", "Camera")
-    assert kept.get(ORIENTATION, 1) == 1
-    further = kept.get_ifd(EXIF)
+    tags = Image.open(out).getexif()
+    assert (tags[ARTIST], tags[MAKE]) == ("Ada", "Camera")
+    assert tags.get(ORIENTATION, 1) == 1
+    further = tags.get_ifd(EXIF)
     assert float(further[EXPOSURE]) == 0.01
     assert further[MAKER] == b"maker\0" + bytes(range(40))
-    assert kept.get_ifd(GPS)[1] == "N"
+    assert tags.get_ifd(GPS)[1] == "N"
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -93,10 +93,10 @@ def test_a_turned_photo_is_written_upright(name, photo, tmp_path):
         save(photo, tmp_path / name, exif=metadata(6))
     result = Image.open(written(tmp_path / name))
     assert result.size == (40, 60)
-    kept = result.getexif()
-    assert kept.get(ORIENTATION, 1) == 1
+    tags = result.getexif()
+    assert tags.get(ORIENTATION, 1) == 1
     if name not in ("a.heic", "a.avif"):
-        further = kept.get_ifd(EXIF)
+        further = tags.get_ifd(EXIF)
         assert (further[0xA002], further[0xA003]) == (40, 60)
     upright = np.rot90(np.asarray(photo), -1)
     assert np.abs(np.asarray(result.convert("RGB")).astype(int) - upright).mean() < 8
@@ -161,10 +161,10 @@ def test_one_broken_tag_does_not_cost_the_others(photo, tmp_path):
         if tag == MAKE:
             struct.pack_into(f"{form.order}II", block, position + 4, 5000, 1 << 30)
     save(photo, tmp_path / "a.jpg", exif=b"Exif\0\0" + bytes(block))
-    kept = Image.open(written(tmp_path / "a.jpg")).getexif()
-    assert kept[ARTIST] == "Ada"
-    assert MAKE not in kept
-    assert kept.get(ORIENTATION, 1) == 1
+    tags = Image.open(written(tmp_path / "a.jpg")).getexif()
+    assert tags[ARTIST] == "Ada"
+    assert MAKE not in tags
+    assert tags.get(ORIENTATION, 1) == 1
 
 
 def test_broken_xmp_and_profile_are_dropped_with_a_line_each(photo, tmp_path):
@@ -189,8 +189,8 @@ def test_a_thumbnail_is_made_anew(photo, tmp_path):
     write(blue, tmp_path / "out.jpg", picture)
     content = (tmp_path / "out.jpg").read_bytes()
     assert other.getvalue() not in content
-    kept = Image.open(tmp_path / "out.jpg").getexif()
-    assert kept[ARTIST] == "Ada"
+    tags = Image.open(tmp_path / "out.jpg").getexif()
+    assert tags[ARTIST] == "Ada"
     data = Image.open(tmp_path / "out.jpg").info["exif"][6:]
     form, start = exif.layout(data)
     count = struct.unpack_from(f"{form.order}H", data, start)[0]
@@ -249,7 +249,7 @@ def test_no_bytes_break_the_reading_of_exif(tail, head):
     for work in (lambda data: fit_exif(data, (3, 4)), exif.collect):
         try:
             work(head + tail)
-        except (ValueError, struct.error):
+        except ValueError:
             continue
 
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-ORIENTATION = 0x0112
+from retouch.pictures.decode import ORIENTATION
+
 EXIF, GPS, INTEROP = 0x8769, 0x8825, 0xA005
 """Tags that point to further directories."""
 WIDTH, HEIGHT = 0xA002, 0xA003
@@ -58,11 +59,11 @@ class Layout:
     """How directories are stored: in classic TIFF and EXIF, or in BigTIFF."""
 
     order: Order
-    big: bool = False
+    is_big: bool = False
 
     def entries(self, data: Data, offset: int) -> Iterator[tuple[int, int, Tag | None]]:
         """(position of the entry, tag, its value or None where that is broken). Raises ExifError for no directory."""
-        head, step, inline = ("Q", 20, 8) if self.big else ("H", 12, 4)
+        head, step, inline = ("Q", 20, 8) if self.is_big else ("H", 12, 4)
         start = offset + struct.calcsize(f"={head}")
         if offset < 8 or start > len(data):
             raise ExifError("a directory lies outside")
@@ -70,10 +71,10 @@ class Layout:
         if count > MAX_ENTRIES or start + count * step > len(data):
             raise ExifError("a directory is cut off")
         for position in range(start, start + count * step, step):
-            tag, kind, number = struct.unpack_from(f"{self.order}HH{'Q' if self.big else 'I'}", data, position)
+            tag, kind, number = struct.unpack_from(f"{self.order}HH{'Q' if self.is_big else 'I'}", data, position)
             size, at = SIZES.get(kind, 0) * number, position + step - inline
             if size > inline:
-                (at,) = struct.unpack_from(f"{self.order}{'Q' if self.big else 'I'}", data, at)
+                (at,) = struct.unpack_from(f"{self.order}{'Q' if self.is_big else 'I'}", data, at)
             is_whole = 0 < size <= MAX_BYTES and at + size <= len(data)
             yield position, tag, Tag(kind, number, bytes(data[at : at + size])) if is_whole else None
 
@@ -90,8 +91,9 @@ def layout(data: Data) -> tuple[Layout, int]:
     order: Order = "<" if data[:2] == b"II" else ">"
     kinds = {b"II*\0": False, b"MM\0*": False, b"II+\0": True, b"MM\0+": True}
     if (magic := bytes(data[:4])) in kinds and len(data) >= 16:
-        big = kinds[magic]
-        return Layout(order, big), struct.unpack_from(f"{order}{'Q' if big else 'I'}", data, 8 if big else 4)[0]
+        is_big = kinds[magic]
+        (start,) = struct.unpack_from(f"{order}{'Q' if is_big else 'I'}", data, 8 if is_big else 4)
+        return Layout(order, is_big), start
     raise ExifError("it is no EXIF block")
 
 
@@ -101,7 +103,7 @@ def fit(block: bytes, size: tuple[int, int]) -> tuple[bytes, bool]:
     Structural and broken entries are taken out; all others stay where they are. Raises ExifError for no EXIF block.
     """
     form, start = layout(block)
-    if form.big:
+    if form.is_big:
         raise ExifError("it is no EXIF block")
     data = bytearray(block)
     numbers = {ORIENTATION: 1, WIDTH: size[1], HEIGHT: size[0]}

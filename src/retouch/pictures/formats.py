@@ -19,6 +19,7 @@ SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "TIFF": ".tif", "WEBP": ".webp", "HEI
 OTHER = "PNG"  # what files of other formats are written as
 LARGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383, "HEIF": 16_384, "AVIF": 16_384}
 WITHOUT_ALPHA = ("JPEG", "BMP")
+ALPHA_MODES = ("RGBA", "LA", "PA", "RGBa", "La")  # Pillow's
 HEADER_BYTES = 32
 
 

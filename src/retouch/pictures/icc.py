@@ -10,8 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 
 MAX_BYTES, MAX_TAGS, MAX_POINTS = 1 << 26, 256, 1 << 16
-D50 = np.array([0.9642, 1.0, 0.8249])
-"""The white of the profile connection space, XYZ."""
 PARAMETERS = {0: "g", 1: "gab", 2: "gabc", 3: "gabcd", 4: "gabcdef"}
 """Of parametric curves, by their type."""
 

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from retouch.errors import SourceError
-from retouch.pictures.formats import webp_chunks
+from retouch.pictures.formats import ALPHA_MODES, webp_chunks
 from retouch.pictures.mask_colors import find_painting
 from retouch.pictures.mask_files import white_of
 from retouch.pictures.mask_labels import MAX_NUMBERS, counts, fill_void, has_numbers, has_void, palette, voc_colours
@@ -72,14 +72,13 @@ def remove_noise(values: np.ndarray, noise: int) -> np.ndarray:
 def _read(file: Image.Image, path: Path, noise: int) -> Values:
     if file.mode == "F" or file.mode.startswith("I"):
         return _deep(np.asarray(file), path)
-    if file.mode == "P" and "transparency" not in file.info:
+    if file.mode in ALPHA_MODES or "transparency" in file.info:
+        has_color_key = isinstance(file.info.get("transparency"), int | tuple)
+        return _transparent(np.asarray(file.convert("RGBA")), has_color_key, path, noise)
+    if file.mode == "P":
         return _indexed(file, path)
-    if file.mode in ("1", "L") and "transparency" not in file.info:
+    if file.mode in ("1", "L"):
         return _grey(np.asarray(file.convert("L")), noise)
-    if file.mode in ("LA", "PA", "La", "RGBA", "RGBa") or "transparency" in file.info:
-        return _transparent(
-            np.asarray(file.convert("RGBA")), isinstance(file.info.get("transparency"), int | tuple), path, noise
-        )
     return _coloured(np.asarray(file.convert("RGB")), path, noise)
 
 

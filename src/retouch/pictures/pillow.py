@@ -9,14 +9,13 @@ from PIL import Image, ImageCms, JpegImagePlugin
 
 from retouch.pictures import png
 from retouch.pictures.decode import check_size, decode, open_file, orientation
-from retouch.pictures.formats import FileContent, avif_bits, webp_chunks
+from retouch.pictures.formats import ALPHA_MODES, FileContent, avif_bits, webp_chunks
 from retouch.pictures.heif import avif_pixels
 from retouch.pictures.metadata import IPTC_RESOURCE
 from retouch.pictures.stored import CmykValues, StoredValues, float_values, is_cmyk_profile
 
 ROWS_AT_ONCE = 64
 EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/\0"
-ALPHA_MODES = ("RGBA", "LA", "PA", "RGBa", "La")
 
 
 def read(path: Path, header: bytes) -> FileContent:

@@ -10,7 +10,7 @@ from tifffile import TiffFile, TiffPage
 
 from retouch.errors import SourceError
 from retouch.pictures import exif
-from retouch.pictures.decode import MAX_PIXELS, check_size
+from retouch.pictures.decode import MAX_PIXELS, ORIENTATION, check_size
 from retouch.pictures.formats import FileContent
 from retouch.pictures.lab_values import LabValues
 from retouch.pictures.stored import CmykValues, PremultipliedValues, StoredValues, float_values, is_cmyk_profile
@@ -22,8 +22,9 @@ BANDS = {0: 1, 1: 1, 2: 3, 3: 1, 5: 4, 8: 3, 9: 3}
 WHITE_IS_ZERO, PALETTE, CMYK, YCBCR, CIELAB, ICCLAB, RAW = 0, 3, 5, 6, 8, 9, (32803, 34892)
 JPEG, OLD_JPEG = (7, 34892), 6
 PREMULTIPLIED, STRAIGHT = 1, 2
-XMP, IPTC, PROFILE, PHOTOSHOP_LAYERS, DNG, ORIENTATION, EXTRA = 700, 33723, 34675, 37724, 50706, 274, 338
-INCH, CENTIMETRE = 2, 3
+XMP, IPTC, PROFILE, PHOTOSHOP_LAYERS, DNG, EXTRA = 700, 33723, 34675, 37724, 50706, 338
+X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 282, 283, 296
+NO_UNIT, INCH, CENTIMETRE = 1, 2, 3
 
 
 class UnsupportedError(Exception):
@@ -106,7 +107,8 @@ def _decode(page: TiffPage, path: Path) -> FileContent:
         "alpha": alpha_index,
     }
     colours = array if bands == channels else np.ascontiguousarray(array[..., :bands])
-    pixels, values = _pixels(page, colours[..., 0] if bands == 1 else colours, alpha, extra, alpha_index, photometric, bits)
+    premultiplied_by = alpha if alpha_index is not None and extra[alpha_index] == PREMULTIPLIED else None
+    pixels, values = _pixels(page, colours[..., 0] if bands == 1 else colours, premultiplied_by, photometric, bits)
     if alpha is not None:
         codes = _codes(alpha, bits)
         codes = codes if codes.dtype == pixels.dtype else _as_type(codes, pixels.dtype)
@@ -127,8 +129,9 @@ def check_length(page: TiffPage, length: int) -> None:
 
 
 def _pixels(
-    page: TiffPage, colours: np.ndarray, alpha: np.ndarray | None, extra: list[int], at: int | None, photometric: int, bits: int
+    page: TiffPage, colours: np.ndarray, premultiplied_by: np.ndarray | None, photometric: int, bits: int
 ) -> tuple[np.ndarray, StoredValues | None]:
+    """The pixels of decoded colours, H×W or H×W×C, and these as they are stored where pixels do not hold all of them."""
     if photometric == PALETTE:
         return _from_palette(page, colours), None
     values: StoredValues | None = None
@@ -139,8 +142,8 @@ def _pixels(
         values = CmykValues(_codes(colours, bits), icc if icc and is_cmyk_profile(icc) else None)
     elif photometric in (CIELAB, ICCLAB) and bits in (8, 16):
         values = LabValues(colours, photometric == ICCLAB)
-    elif at is not None and extra[at] == PREMULTIPLIED and alpha is not None and bits in (8, 16):
-        values = PremultipliedValues(colours, alpha)
+    elif premultiplied_by is not None and bits in (8, 16):
+        values = PremultipliedValues(colours, premultiplied_by)
     pixels = _codes(colours, bits) if values is None else values.pixels()
     if photometric == WHITE_IS_ZERO and values is None:
         pixels = np.iinfo(pixels.dtype).max - pixels
@@ -163,6 +166,7 @@ def _codes(values: np.ndarray, bits: int) -> np.ndarray:
 
 
 def _as_type(codes: np.ndarray, kind: np.dtype) -> np.ndarray:
+    """uint8 codes as uint16, or the other way."""
     return (codes >> 8).astype(np.uint8) if kind == np.uint8 else codes.astype(np.uint16) * 257
 
 
@@ -174,6 +178,7 @@ def _from_palette(page: TiffPage, indices: np.ndarray) -> np.ndarray:
 
 
 def _value(page: TiffPage, tag: int) -> bytes | None:
+    """The bytes of a tag; None where the file has none or they cannot be read."""
     if tag not in page.tags:
         return None
     try:
@@ -199,15 +204,16 @@ def _take_metadata(path: Path, page: TiffPage, content: FileContent) -> None:
             content.exif = exif.block(exif.collect(data))
     except (ValueError, OSError):
         content.warnings.append("its EXIF data are broken and not kept")
-    across, down = (_ratio(page.tags.valueof(tag)) for tag in (282, 283))
-    unit = page.tags.valueof(296, INCH)
+    across, down = (_ratio(page.tags.valueof(tag)) for tag in (X_RESOLUTION, Y_RESOLUTION))
+    unit = page.tags.valueof(RESOLUTION_UNIT, INCH)
     if across and down and unit in (INCH, CENTIMETRE):
         scale = 1 if unit == INCH else 2.54
         content.dpi = across * scale, down * scale
-    content.options["resolution"] = across, down, int(unit) if unit in (1, INCH, CENTIMETRE) else INCH
+    content.options["resolution"] = across, down, int(unit) if unit in (NO_UNIT, INCH, CENTIMETRE) else INCH
 
 
 def _ratio(value: object) -> float | None:
+    """A fraction of TIFF that is not 0."""
     if isinstance(value, tuple) and len(value) == 2 and value[1]:
         return value[0] / value[1] or None
     return None

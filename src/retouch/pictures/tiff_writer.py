@@ -84,6 +84,7 @@ def _values(pixels: np.ndarray, picture: Picture) -> tuple[np.ndarray, list[int]
 
 
 def _scale(codes: np.ndarray, kind: np.dtype) -> np.ndarray:
+    """uint8 or uint16 codes as another type, white as white; white is 1 in floats."""
     white = 1.0 if kind.kind == "f" else float(np.iinfo(kind).max)
     return (codes * (white / np.iinfo(codes.dtype).max)).astype(kind)
 

@@ -82,8 +82,7 @@ def _write_jpeg(pixels: np.ndarray, file: BinaryIO, picture: Picture) -> None:
     if is_own and form.values is not None:
         image, profile = Image.fromarray(form.values.update(picture.pixels, pixels), "CMYK"), metadata.icc
     options |= {"quality": QUALITY["JPEG"]} if not is_own else {"subsampling": form.options["subsampling"]}
-    block = _exif_with_thumbnail(metadata, pixels)
-    for candidate in (block, metadata.exif):
+    for candidate in (_exif_with_thumbnail(metadata, pixels), metadata.exif):  # a thumbnail may be too much for a segment
         if candidate and len(candidate) + len(PREFIX) <= MAX_SEGMENT and "exif" not in options:
             options["exif"] = PREFIX + candidate
     if metadata.iptc and len(segment := photoshop_block(metadata.iptc)) <= MAX_SEGMENT:
