@@ -340,12 +340,12 @@ def test_a_grey_photo_gets_a_hint_and_a_slope_does_not(tmp_path, photo):
     grey = resize(photo[..., 1], *size)
     noisy = np.clip(grey.astype(int) // 2 + 60 + np.random.default_rng(3).integers(-12, 13, size), 0, 255).astype(np.uint8)
     slope = np.tile(np.linspace(0, 255, 256).round().astype(np.uint8), (192, 1))
-    found = []
+    hints = []
     for values in (noisy, slope, np.full(size, 128, np.uint8)):
         mask = read_mask(save(Image.fromarray(values), tmp_path / "m.png"), size)
         np.testing.assert_array_equal(mask.values, values)
-        found.append(["as in a photograph" in warning for warning in mask.warnings])
-    assert found == [[True], [], []]
+        hints.append(["as in a photograph" in warning for warning in mask.warnings])
+    assert hints == [[True], [], []]
 
 
 # Several foregrounds --------------------------------------------------------------------------------------------------
@@ -374,8 +374,8 @@ def test_a_label_map_is_a_foreground_a_number(kind, tmp_path):
     numbers[5:20, 5:30], numbers[30:45, 10:40], numbers[25:35, 60:70] = 1, 2, 3
     path = save(LABELS[kind](numbers), tmp_path / "labels.png")
     masks = [mask.values for mask in read_foregrounds([path], SIZE, label_map=True)]
-    found = {mask.tobytes() for mask in masks}
-    assert found == {np.where(numbers == k, np.uint8(255), np.uint8(0)).tobytes() for k in (1, 2, 3)}
+    regions = {mask.tobytes() for mask in masks}
+    assert regions == {np.where(numbers == k, np.uint8(255), np.uint8(0)).tobytes() for k in (1, 2, 3)}
     larger = read_foregrounds([path], (90, 120), label_map=True)
     assert np.sum([mask.values.astype(int) for mask in larger], axis=0).max() <= 257
     if kind != "numbers of 16 bits":

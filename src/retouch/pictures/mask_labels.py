@@ -56,6 +56,6 @@ def voc_colours() -> np.ndarray:
 def palette(file: Image.Image) -> np.ndarray:
     """256×3: the colours of a picture of mode P; those it lacks are black."""
     colours = np.zeros((256, 3), np.uint8)
-    stored = np.array(file.getpalette("RGB") or [], np.uint8).reshape(-1, 3)
-    colours[: len(stored)] = stored[:256]
+    entries = np.array(file.getpalette("RGB") or [], np.uint8).reshape(-1, 3)[:256]
+    colours[: len(entries)] = entries
     return colours

@@ -69,18 +69,18 @@ def _values(pixels: np.ndarray, picture: Picture) -> tuple[np.ndarray, list[int]
     values = colours_of(pixels, form.is_grey)
     if form.values is not None:
         values = form.values.update(colours_of(picture.pixels, form.is_grey), values)
-    extra, stored = list(form.options["extra"]), form.options["extra_values"]
-    if stored is None:
+    extra, extra_values = list(form.options["extra"]), form.options["extra_values"]
+    if extra_values is None:
         return values, []
     index = form.options["alpha"]
     if index is not None:
-        changed = pixels[..., 3] != picture.pixels[..., 3]
-        if changed.any():
-            stored = stored.copy()
-            stored[..., index][changed] = _scale(pixels[..., 3][changed], stored.dtype)
+        is_changed = pixels[..., 3] != picture.pixels[..., 3]
+        if is_changed.any():
+            extra_values = extra_values.copy()
+            extra_values[..., index][is_changed] = _scale(pixels[..., 3][is_changed], extra_values.dtype)
         if form.values is None:
             extra[index] = STRAIGHT
-    return np.concatenate([values.reshape(*values.shape[:2], -1), stored.astype(values.dtype)], axis=2), extra
+    return np.concatenate([values.reshape(*values.shape[:2], -1), extra_values.astype(values.dtype)], axis=2), extra
 
 
 def _scale(codes: np.ndarray, kind: np.dtype) -> np.ndarray:

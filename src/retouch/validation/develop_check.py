@@ -94,10 +94,10 @@ def _color(values: np.ndarray, strength: Any) -> np.ndarray:
     luma = (values * LUMA).sum(-1, keepdims=True)
     turn = math.radians(12 * strength("hue"))
     axis = np.full(3, 1 / math.sqrt(3))
-    turned = values * math.cos(turn) + np.cross(axis, values) * math.sin(turn)
-    turned = turned + axis * (values @ axis)[..., None] * (1 - math.cos(turn))  # Rodrigues
-    turned = turned - (turned * LUMA).sum(-1, keepdims=True)
-    values = luma + 2 ** (0.9 * strength("saturation")) * turned
+    colours = values * math.cos(turn) + np.cross(axis, values) * math.sin(turn)
+    colours = colours + axis * (values @ axis)[..., None] * (1 - math.cos(turn))  # Rodrigues
+    colours = colours - (colours * LUMA).sum(-1, keepdims=True)
+    values = luma + 2 ** (0.9 * strength("saturation")) * colours
     chroma = np.ptp(values, axis=-1, keepdims=True).clip(0, 1)
     return luma + (values - luma) * (1 + max(-1.0, 0.7 * strength("vibrance")) * (1 - chroma))
 
