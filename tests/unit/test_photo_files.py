@@ -162,7 +162,11 @@ def test_several_folders_of_masks_are_several_foregrounds(place):
         (["a.jpg"], {"sheet": Path("m/a.png"), "masks": [Path("m/a.png")]}, "m/a.png is m/a.png, which is read"),
         (["a.jpg"], {"layers": Path("a.jpg")}, "--layers a.jpg is a file"),
         (["a.jpg"], {"sheet": Path("s.gif")}, "a sheet is written as"),
-        (["a.jpg"], {"sheet": Path("s.png"), "naming": Naming("x", Path("s.png"))}, "s.png would be written twice"),
+        (
+            ["a.jpg"],
+            {"sheet": Path("s.png"), "naming": Naming("x", Path("s.png"))},
+            "s.png would be written twice, for a.jpg: name a place",
+        ),
         (["a.jpg", "c/a.jpg"], {"naming": Naming("x", Path("out"))}, "out/a.jpg would be written twice, for a.jpg and c/a.jpg"),
         (["a.jpg", "b.jpg"], {"masks": [Path("m/a.png")]}, "m/a.png is no folder: for several photos"),
         (["a.jpg", "b.jpg"], {"sheet": Path("s.png")}, "--sheet s.png is one file"),

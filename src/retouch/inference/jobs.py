@@ -108,7 +108,7 @@ def plan(
     """A job for each photo. Masks, `confine` and `labels` are files for one photo, or folders of files by the photos' names.
 
     For several photos, `layers` and `sheet` are folders. Photos that are masks of others are left out. Raises RetouchError
-    where two results would be the same file, or one an input.
+    for places that cannot be what they must, such as a file for several photos, and as `check` does.
     """
     many = len(photos) > 1
     folders: dict[Path, Callable[[Path], Path | None]] = {}
@@ -174,12 +174,16 @@ def check(jobs: Iterable[Job]) -> None:
         for path in (*job.outputs, *([job.layers] if job.layers else [])):
             if (identity := _identity(path)) in inputs and not path.is_dir():
                 what = "the photo itself" if inputs[identity] in [job.photo] else f"{inputs[identity]}, which is read"
-                raise RetouchError(f"{path} is {what}, and layers need it: name another place")
+                raise RetouchError(f"{path} is {what}: name another place")
             if path in job.outputs and is_in_layers(path, folders):
                 raise RetouchError(f"{path} would lie in a folder of layers, which is written anew: name another place")
             other = places.setdefault(path.absolute(), job)
-            if other is not job or [*job.outputs, job.layers].count(path) > 1:
-                raise RetouchError(f"{path} would be written twice, for {other.photo} and {job.photo}: harmonize them apart")
+            if other is not job:
+                raise RetouchError(
+                    f"{path} would be written twice, for {other.photo} and {job.photo}: run the command for each"
+                )
+            if [*job.outputs, job.layers].count(path) > 1:
+                raise RetouchError(f"{path} would be written twice, for {job.photo}: name a place for each file")
 
 
 def is_in_layers(path: Path, folders: Collection[Path] = ()) -> bool:
