@@ -140,19 +140,20 @@ def draw_masks(scene: Row, region: DevelopRegion) -> tuple[np.ndarray, np.ndarra
     numbers = region_map(scene, region.map)
     assert numbers is not None, f"{scene['id']} has no {region.map}"
     inside = cv2.LUT(numbers, ~table if region.is_background else table)
-    alpha = mask = _soften(inside, region.feather)
+    alpha = mask = soften_mask(inside, region.feather)
     if region.mask_error:
-        resized = _resize_mask(inside, region.mask_error)
+        resized = resize_mask(inside, region.mask_error)
         if resized.any():
-            mask = _soften(resized, region.feather)
+            mask = soften_mask(resized, region.feather)
     return alpha, mask
 
 
-def _soften(inside: np.ndarray, feather: float) -> np.ndarray:
+def soften_mask(inside: np.ndarray, feather: float) -> np.ndarray:
+    """An H×W uint8 mask with edges that fade by `feather` px (σ); 0 leaves them hard."""
     return cv2.GaussianBlur(inside, (0, 0), feather) if feather else inside
 
 
-def _resize_mask(inside: np.ndarray, pixels: int) -> np.ndarray:
+def resize_mask(inside: np.ndarray, pixels: int) -> np.ndarray:
     """A binary mask made larger, or smaller where `pixels` is negative."""
     side = 2 * abs(pixels) + 1
     disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
