@@ -1,4 +1,4 @@
-"""The network behind a name: a method without training, a model file, or the champion of a registered model."""
+"""The network behind a name: a method without training, a file, a shipped model, or the champion of a registered one."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from retouch import tracking
 from retouch.errors import TrackingError, WeightsError
+from retouch.inference.shipped_network import is_shipped
 from retouch.models import names
 from retouch.registry.reader import Version, champion_of
 from retouch.serving.contents import network_file
@@ -22,15 +23,18 @@ SUFFIX = ".safetensors"
 
 
 def load(model: str, inputs: Collection[str]) -> LoadedNetwork:
-    """A method without training, by its name; a network by the path of its `.safetensors` file, or `models:/MODEL@champion`.
+    """A method without training, by its name; a network by the path of its `.safetensors` file, a shipped one by its folder
+    or `.onnx` file; or `models:/MODEL@champion`.
 
     A product holds several: of those, the one that needs most of `inputs`, which are at hand, such as ("image", "mask").
     Raises WeightsError for a file that is no network, TrackingError when the registry has no such model or no champion of it.
     """
-    from retouch.inference import network_files
+    from retouch.inference import network_files, shipped_network
 
     if is_method(model):
         return network_files.method(model)
+    if is_shipped(Path(model)):
+        return shipped_network.open(Path(model))
     if model.endswith(SUFFIX):
         return network_files.load(Path(model))
     with package(model) as folder:
@@ -38,13 +42,13 @@ def load(model: str, inputs: Collection[str]) -> LoadedNetwork:
 
 
 def find(model: str) -> Version | None:
-    """The champion that `load` would take, None where `model` is a file or a method without training.
+    """The champion that `load` would take, None where `model` is a file, a shipped model or a method without training.
 
     Of a SQLite store nothing heavy is imported.
 
     Raises WeightsError for a file that is missing, TrackingError when the registry has no such model or no champion of it.
     """
-    if is_method(model):
+    if is_method(model) or is_shipped(Path(model)):
         return None
     if not model.endswith(SUFFIX):
         return _champion(model)
