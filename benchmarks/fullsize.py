@@ -15,6 +15,7 @@ perturbed by HScene's rules, retouched by the true operator masks of their 256 p
 import io
 import json
 import math
+import os
 import resource
 import sys
 import tempfile
@@ -134,6 +135,14 @@ def photograph(plan: Plan) -> bytes:
     return encode(np.clip(np.rint(large), 0, 255).astype(np.uint8), "jpeg")
 
 
+def limit_threads(count: int) -> None:
+    """Let the network, OpenCV and what is applied to strips take so many threads."""
+    import torch
+
+    torch.set_num_threads(count)
+    os.environ["OMP_NUM_THREADS"] = str(count)
+
+
 def network(name: str) -> Any:
     """A trained network if there is one, or else the settings' with random weights that change pictures."""
     import torch
@@ -175,7 +184,6 @@ class Stopwatch:
 
 def harmonization(name: str, path: Path, plan: Plan) -> dict[str, Any]:
     """`retouch harmonize` and Pillow's round trip, in turns."""
-    import torch
     from PIL import Image
 
     from retouch.images import resize
@@ -183,7 +191,7 @@ def harmonization(name: str, path: Path, plan: Plan) -> dict[str, Any]:
     from retouch.pictures.file import read
     from retouch.pictures.write import write
 
-    torch.set_num_threads(plan.threads)
+    limit_threads(plan.threads)
     model, watch = network(name), Stopwatch()
 
     def whole() -> bool:
@@ -250,13 +258,12 @@ def noise(path: Path, height: int, width: int) -> None:
 
 def peak(name: str, path: Path, height: int, width: int, plan: Plan) -> int:
     """The bytes that a process takes at most which harmonizes a JPEG of this size and writes it again."""
-    import torch
 
     from retouch.inference.harmonize import harmonize
     from retouch.pictures.file import read
     from retouch.pictures.write import write
 
-    torch.set_num_threads(plan.threads)
+    limit_threads(plan.threads)
     model = network(name)
     picture = read(path)
     mask = middle(height, width) if model.needs_mask else None
@@ -281,12 +288,11 @@ def peak_memory() -> int:
 
 def plain(name: str, path: Path, plan: Plan) -> dict[str, Any]:
     """The network on the picture itself, `plan.plain` px wide."""
-    import torch
 
     from retouch.images import resize
     from retouch.pictures.file import read
 
-    torch.set_num_threads(plan.threads)
+    limit_threads(plan.threads)
     model, width, height = network(name), plan.plain, plan.plain * plan.height // plan.width
     inputs = {"composite": resize(read(path).pixels, height, width)}
     if model.needs_mask:

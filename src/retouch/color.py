@@ -7,15 +7,12 @@ gradients everywhere, black and out-of-gamut colours included.
 import torch
 from torch import Tensor
 
-# ITU-R BT.709 primaries under D65 with OpenCV's digits, each row divided by its sum (the white): greys have a = b = 0.
-_RGB_TO_XYZ = ((0.412453, 0.357580, 0.180423), (0.212671, 0.715160, 0.072169), (0.019334, 0.119193, 0.950227))
-LINEAR_TO_WHITE = torch.tensor([[value / sum(row) for value in row] for row in _RGB_TO_XYZ], dtype=torch.float64)
-"""Linear RGB → XYZ relative to white."""
-F_TO_LAB = torch.tensor([[0, 116, 0], [500, -500, 0], [0, 200, -200]], dtype=torch.float64)
-"""Curved XYZ → (L + 16, a, b)."""
-LAB_TO_F = torch.linalg.inv(F_TO_LAB)
-"""(L + 16, a, b) → curved XYZ."""
-_THRESHOLD, _SLOPE, _OFFSET = 216 / 24389, 24389 / 27 / 116, 16 / 116
+from retouch.pictures import cie_lab
+
+LINEAR_TO_WHITE, F_TO_LAB, LAB_TO_F = (
+    torch.from_numpy(matrix.copy()) for matrix in (cie_lab.LINEAR_TO_WHITE, cie_lab.F_TO_LAB, cie_lab.LAB_TO_F)
+)
+_THRESHOLD, _SLOPE, _OFFSET = cie_lab.THRESHOLD, cie_lab.SLOPE, cie_lab.OFFSET
 
 
 def _mix(image: Tensor, matrix: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ import numpy as np
 
 from retouch.editing.storage import ArraySource
 from retouch.errors import RetouchError
-from retouch.models.harmonization import LayerData
+from retouch.models.layers.layer_data import LayerData
 from retouch.pictures.color_space import SRGB, ColorSpace
 
 MAX_STRENGTH = 10.0  # of one edit

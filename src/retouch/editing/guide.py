@@ -4,18 +4,16 @@ import functools
 
 import cv2
 import numpy as np
-import torch
 
-from retouch.color import F_TO_LAB, LINEAR_TO_WHITE, lab_curve, srgb_to_linear
 from retouch.editing.strips import Buffers
-from retouch.models.layers.retoucher import SPACES
+from retouch.pictures.cie_lab import F_TO_LAB, LAB_CENTRE, LAB_RANGE, LINEAR_TO_WHITE, SLOPE, THRESHOLD, lab_curve
+from retouch.pictures.codes import decode_srgb
 
 WEIGHTS = (1.0, 2.5, 2.5)
 """How much a change of L, a and b counts: on L's scale a and b span less."""
 ROTATIONS = tuple(np.roll(np.eye(3), turns, axis=1) for turns in range(3))
 """(L, a, b) → itself, (a, b, L) and (b, L, a)."""
-THRESHOLD, SLOPE = 216 / 24389, 24389 / 27 / 116  # of CIE's curve: below it is a straight line
-KNEE, FLATNESS = 6 / 29, 108 / 841  # of its inverse: the same, the other way
+KNEE, FLATNESS = 6 / 29, 108 / 841  # of the inverse of CIE's curve: below the knee it is a straight line
 UNCURVED_OFFSET = FLATNESS * KNEE
 MAX_CURVED = 10.0  # more than any colour's
 
@@ -23,20 +21,19 @@ MAX_CURVED = 10.0  # more than any colour's
 @functools.cache
 def linear_light_table() -> np.ndarray:
     """sRGB code → linear light in 65535ths."""
-    return np.rint(65535 * srgb_to_linear(torch.arange(256, dtype=torch.float64) / 255).numpy()).astype(np.uint16)
+    return np.rint(65535 * decode_srgb(np.arange(256) / 255)).astype(np.uint16)
 
 
 @functools.cache
 def _curve_table() -> np.ndarray:
-    return lab_curve(torch.arange(65536, dtype=torch.float64) / 65535).numpy().astype(np.float32)
+    return lab_curve(np.arange(65536) / 65535).astype(np.float32)
 
 
 @functools.cache
 def curved_to_scaled() -> np.ndarray:
     """3×4: CIE Lab's curved XYZ → L, a, b in [−1, 1] as the retoucher has them."""
-    space = SPACES["lab"]
-    matrix = F_TO_LAB.numpy() / np.array(space.range)[:, None]
-    offset = (np.array([-16.0, 0, 0]) - space.centre) / space.range
+    matrix = F_TO_LAB / np.array(LAB_RANGE)[:, None]
+    offset = (np.array([-16.0, 0, 0]) - LAB_CENTRE) / LAB_RANGE
     return np.column_stack([matrix, offset])
 
 
@@ -48,13 +45,13 @@ def _rotated_matrices() -> tuple[np.ndarray, ...]:
 def curve_xyz(codes: np.ndarray, buffers: Buffers) -> np.ndarray:
     """uint8 H×W×3 sRGB → float32 curved XYZ, exact to about 0.02 codes of sRGB."""
     light = cv2.LUT(codes, linear_light_table(), buffers("light", codes.shape, np.uint16))
-    light = cv2.transform(light, LINEAR_TO_WHITE.numpy(), buffers("white", codes.shape, np.uint16))
+    light = cv2.transform(light, LINEAR_TO_WHITE, buffers("white", codes.shape, np.uint16))
     return cv2.LUT(light, _curve_table(), buffers("curved", codes.shape))
 
 
 def curve_light(light: np.ndarray, buffers: Buffers, name: str) -> np.ndarray:
     """Float32 H×W×3 linear light of sRGB's primaries, also outside [0, 1] → float32 curved XYZ in the buffer `name`."""
-    white = cv2.transform(light, LINEAR_TO_WHITE.numpy(), buffers("linear white", light.shape))
+    white = cv2.transform(light, LINEAR_TO_WHITE, buffers("linear white", light.shape))
     curved = buffers(name, light.shape)
     np.cbrt(np.clip(white, THRESHOLD, np.inf, out=curved), out=curved)
     _, white = cv2.threshold(white, THRESHOLD, 0, cv2.THRESH_TRUNC, white)

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from retouch.editing.edits import MAX_EDITS, EditedLayers, Mix
-from retouch.editing.layers import KINDS
+from retouch.editing.layers import KINDS, kind_class
 from retouch.editing.storage import ArraySource
 
 FORMAT = 1
@@ -82,7 +82,7 @@ def assemble(text: bytes, source: LayerSource) -> EditedLayers:
 def _kind(description: Any) -> type[EditedLayers]:
     """The class whose keys a description has."""
     if isinstance(description, Mapping) and description.get("format") == FORMAT:
-        for kind in KINDS.values():
+        for kind in map(kind_class, KINDS):
             if description.keys() == kind.STORED_KEYS | COMMON_KEYS:
                 return kind
     raise ValueError(f"it is not of format {FORMAT}")

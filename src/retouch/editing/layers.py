@@ -5,18 +5,26 @@ from collections.abc import Sequence
 import numpy as np
 
 from retouch.editing.edits import EditedLayers
-from retouch.editing.operator_layers import OperatorLayers
 from retouch.editing.transform_layers import TransformLayers
 from retouch.errors import RetouchError
-from retouch.models.harmonization import LayerData
+from retouch.models.layers.layer_data import LayerData
 
-KINDS: dict[str, type[EditedLayers]] = {"operators": OperatorLayers, "transforms": TransformLayers}
-"""By `LayerData.kind`; another kind is another subclass of EditedLayers, added here."""
+KINDS = ("transforms", "operators")
+"""Values of `LayerData.kind`; another is another subclass of EditedLayers, which `kind_class` names."""
+
+
+def kind_class(kind: str) -> type[EditedLayers]:
+    """The class of a kind of layers. PyTorch is loaded where operator masks are."""
+    if kind == "operators":
+        from retouch.editing.operator_layers import OperatorLayers
+
+        return OperatorLayers
+    return TransformLayers
 
 
 def of(data: LayerData, size: tuple[int, int], mask: np.ndarray | None = None) -> EditedLayers:
     """Layers, without edits, for a picture of `size` (H, W); `mask` is the uint8 H×W mask that the network was given."""
-    return KINDS[data.kind].of(data, size, mask)
+    return kind_class(data.kind).of(data, size, mask)
 
 
 def join(parts: Sequence[EditedLayers]) -> EditedLayers:

@@ -12,7 +12,7 @@ from retouch.editing.operator_rendering import OperatorPart, render
 from retouch.editing.storage import ArraySource, array_name
 from retouch.errors import RetouchError
 from retouch.images import resize
-from retouch.models.harmonization import LayerData
+from retouch.models.layers.layer_data import LayerData
 from retouch.models.layers.retoucher import Retoucher
 from retouch.pictures.color_space import SRGB, ColorSpace
 

@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 import torch
 
-from retouch.color import LAB_TO_F
 from retouch.editing.enlarge import at_working_size, enlargers
 from retouch.editing.guide import curve_xyz, guide_planes, scale_curved
 from retouch.editing.pixels import Strip, is_shallow, render_strips
 from retouch.editing.strips import Buffers
 from retouch.images import resize
-from retouch.models.layers.retoucher import SPACES, Retoucher
+from retouch.models.layers.retoucher import Retoucher
+from retouch.pictures.cie_lab import LAB_CENTRE, LAB_RANGE, LAB_TO_F
 from retouch.pictures.color_space import SRGB, ColorSpace
 
 TABLE_OPERATORS = {"add", "mul"}
@@ -31,9 +31,8 @@ class OperatorPart:
 
 @functools.cache
 def _scaled_to_curved() -> np.ndarray:
-    space = SPACES["lab"]
-    offset = np.array(space.centre) + (16, 0, 0)
-    return np.column_stack([LAB_TO_F.numpy() * np.array(space.range), LAB_TO_F.numpy() @ offset])
+    offset = np.array(LAB_CENTRE) + (16, 0, 0)
+    return np.column_stack([LAB_TO_F * np.array(LAB_RANGE), LAB_TO_F @ offset])
 
 
 def render(

@@ -9,11 +9,10 @@ from typing import Protocol
 
 import cv2
 import numpy as np
-import torch
 
-from retouch.color import LINEAR_TO_WHITE, linear_to_srgb
 from retouch.editing.guide import UNCURVED_OFFSET, curve_light, curve_xyz, uncurve
 from retouch.editing.strips import Buffers, for_each_strip
+from retouch.pictures.cie_lab import LINEAR_TO_WHITE
 from retouch.pictures.codes import LUMA, decode_srgb, encode_srgb
 from retouch.pictures.color_space import ColorSpace
 
@@ -23,7 +22,7 @@ WHOLE = slice(None)
 @functools.cache
 def _white_to_light() -> np.ndarray:
     """3×4: XYZ relative to white, as `uncurve` gives it → linear light of sRGB's primaries."""
-    matrix = torch.linalg.inv(LINEAR_TO_WHITE).numpy()
+    matrix = np.linalg.inv(LINEAR_TO_WHITE)
     return np.column_stack([matrix, -matrix @ np.full(3, UNCURVED_OFFSET)])
 
 
@@ -34,7 +33,7 @@ def _light_to_codes() -> np.ndarray:
 
 @functools.cache
 def _code_table() -> np.ndarray:
-    return np.rint(255 * linear_to_srgb(torch.arange(65536, dtype=torch.float64) / 65535).numpy()).astype(np.uint8)
+    return np.rint(255 * encode_srgb(np.arange(65536) / 65535)).astype(np.uint8)
 
 
 class Strip(Protocol):

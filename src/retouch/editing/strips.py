@@ -1,4 +1,4 @@
-"""Large pictures processed strip by strip, on PyTorch's threads."""
+"""Large pictures processed strip by strip, on several threads."""
 
 import math
 import mmap
@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
-import torch
 
 STRIP_PIXELS = 1 << 15  # fewer cost calls, more the cache
 TURNS = 8
@@ -39,8 +38,10 @@ class Buffers:
 
 
 def thread_count() -> int:
-    """The threads for work on large arrays: as many as PyTorch has, but no more than there are cores."""
-    return min(torch.get_num_threads(), os.cpu_count() or 1)
+    """The threads for work on large arrays: one a core that this process may use, or fewer, as OMP_NUM_THREADS says."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    limit = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]  # one a level, where there are several
+    return min(cores, int(limit)) if limit.isdecimal() and int(limit) else cores
 
 
 def strip_rows(width: int) -> int:

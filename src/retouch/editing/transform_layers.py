@@ -8,15 +8,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import torch
 
 from retouch.editing.edits import EditedLayers
 from retouch.editing.storage import ArraySource, array_name, shortest_float
-from retouch.editing.transform_rendering import TransformPart, render
+from retouch.editing.transform_rendering import TransformPart, changes, render
 from retouch.errors import RetouchError
-from retouch.images import resize, to_tensor, to_uint8
-from retouch.models.harmonization import LayerData
-from retouch.models.layers.color_transforms import TERMS, pixel_positions, terms
+from retouch.images import resize
+from retouch.models.layers.layer_data import TERMS, LayerData
 from retouch.pictures.color_space import SRGB, ColorSpace
 from retouch.pictures.decode import MAX_PIXELS
 
@@ -70,7 +68,7 @@ class TransformLayers(EditedLayers):
         coefficients = data.arrays["coefficients"]
         if mask is not None:
             return cls(coefficients, mask[None].copy() if mask.flags.writeable else mask[None], data.names, size)
-        maps = to_uint8(torch.from_numpy(data.arrays["regions"])[:, None])
+        maps = np.rint(np.clip(data.arrays["regions"], 0, 1) * np.float32(255)).astype(np.uint8)
         present = np.flatnonzero(maps.any(axis=(1, 2)))
         present = present if present.size else np.zeros(1, int)
         return cls(coefficients[present], maps[present], tuple(data.names[index] for index in present), size)
@@ -100,15 +98,15 @@ class TransformLayers(EditedLayers):
     def deviations(self, image: np.ndarray) -> list[list[tuple[str, np.ndarray]]]:
         """How much brighter or darker each layer makes the picture, mean of the channels in [−1, 1]."""
         height, width = image.shape[:2]
-        term_values = terms(to_tensor([image]))[0]
         planes = {name: np.zeros((height, width), np.float32) for name in self.names}
         for part in self.contributions():
-            changes = (torch.from_numpy(part.layers.coefficients.mean(2)) @ term_values).numpy().reshape(-1, height, width)
-            for index, name in enumerate(part.layers.own_names):
+            for index, (name, change) in enumerate(
+                zip(part.layers.own_names, changes(part.layers.coefficients, image), strict=True)
+            ):
                 inside = resize(part.layers.maps[index], height, width) / np.float32(255) * part.factors[index]
                 for factors, region in part.regional:
                     inside = inside * (1 + resize(region, height, width) / np.float32(255) * (factors[index] - 1))
-                planes[name] += inside * changes[index]
+                planes[name] += inside * change.mean(axis=2) / np.float32(255)
         by_name = list(planes.items())
         return [by_name[start : start + PER_ROW] for start in range(0, len(by_name), PER_ROW)]
 
@@ -191,5 +189,5 @@ def _centre(region: np.ndarray) -> tuple[float, float]:
     """The centroid of a uint8 H×W region, x and y in (−1, 1)."""
     height, width = region.shape
     total = region.sum(dtype=np.float64) or 1
-    x, y = pixel_positions(1, width)[:, 0].numpy(), pixel_positions(height, 1)[:, 1].numpy()
+    x, y = ((2 * np.arange(side) + 1) / side - 1 for side in (width, height))
     return float(region.sum(axis=0, dtype=np.float64) @ x / total), float(region.sum(axis=1, dtype=np.float64) @ y / total)

@@ -1,7 +1,7 @@
 """Colour transforms of regions, predicted at working size, applied to the original pixels."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -12,7 +12,7 @@ from retouch.editing.guide import curve_xyz, guide_planes
 from retouch.editing.pixels import Strip, render_strips
 from retouch.editing.strips import Buffers, strip_rows
 from retouch.images import resize
-from retouch.models.layers.color_transforms import TERMS
+from retouch.models.layers.layer_data import TERMS
 from retouch.pictures.color_space import SRGB, ColorSpace
 
 PLANES = (("r", "g", "b"), ("r²", "g²", "b²"), ("rg", "gb", "rb"), ("x", "y"))
@@ -63,6 +63,14 @@ def render(
         strip.write_sum(planes[0], total, columns)
 
     return render_strips(image, space, work)
+
+
+def changes(coefficients: np.ndarray, image: np.ndarray) -> Iterator[np.ndarray]:
+    """What each of R×TERMS×3 transforms adds to a small uint8 H×W×3 picture, all of which is its region: float32 codes."""
+    height, width = image.shape[:2]
+    planes = [*_colour_planes(image.astype(np.float32), Buffers()), _position_plane(height, height, width)]
+    for one in coefficients:
+        yield _Transform.of(one, ()).change(planes, 0, Buffers())
 
 
 @dataclass(frozen=True)

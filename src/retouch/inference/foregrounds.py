@@ -5,15 +5,13 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import torch
 
 from retouch.editing import layers as kinds
 from retouch.editing.edits import EditedLayers
-from retouch.editing.shrink import shrink, shrink_mask
-from retouch.images import to_tensor
+from retouch.editing.shrink import shrink
 from retouch.inference.full_size import add_change
-from retouch.inference.harmonize import Harmonized, check_mask, harmonize, retouch
-from retouch.models.harmonization import Harmonizer
+from retouch.inference.harmonize import Harmonized, Harmonizer, answers, check_mask, harmonize, retouch
+from retouch.models.layers.layer_data import LayerData
 from retouch.pictures.color_space import SRGB, ColorSpace
 
 BATCH = 8  # foregrounds that are predicted at a time
@@ -83,7 +81,6 @@ def visible_parts(masks: Sequence[np.ndarray]) -> list[np.ndarray]:
     return parts[::-1]
 
 
-@torch.inference_mode()
 def _harmonize_parts(
     model: Harmonizer,
     image: np.ndarray,
@@ -98,23 +95,11 @@ def _harmonize_parts(
     changes: list[np.ndarray] = []
     for begin in range(0, len(parts), BATCH):
         some = parts[begin : begin + BATCH]
-        batch = {
-            "composite": to_tensor([small] * len(some)),
-            "mask": to_tensor([shrink_mask(part, size, size) for part in some]),
-        }
-        if labels is not None:
-            small_labels = cv2.resize(labels, (size, size), interpolation=cv2.INTER_NEAREST)
-            batch["labels"] = torch.from_numpy(np.stack([small_labels] * len(some)))
-        parameter = next(model.parameters(), None)
-        device = torch.device("cpu") if parameter is None else parameter.device
-        prediction = model.eval()({key: value.to(device) for key, value in batch.items()})
-        for index, part in enumerate(some):
-            data = prediction.layers(index)
-            if data is not None:
-                layers.append(kinds.of(data, (image.shape[0], image.shape[1]), part))
+        for part, answer in zip(some, answers(model, small, some, labels), strict=True):
+            if isinstance(answer, LayerData):
+                layers.append(kinds.of(answer, (image.shape[0], image.shape[1]), part))
             else:
-                change = (prediction.image[index].float().cpu() - batch["composite"][index]).permute(1, 2, 0).mul(255)
-                changes.append(change.contiguous().numpy())
+                changes.append(answer)
     if layers:
         together = kinds.join(layers)
         return Harmonized(together.apply(image, small, space), together)

@@ -2,23 +2,32 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import cv2
 import numpy as np
-import torch
 
 from retouch.editing import layers as kinds
 from retouch.editing.edits import EditedLayers
 from retouch.editing.shrink import shrink, shrink_mask
 from retouch.errors import RetouchError
-from retouch.images import to_tensor
 from retouch.inference.full_size import add_change
-from retouch.models.harmonization import Harmonizer
+from retouch.models.layers.layer_data import Answer, LayerData
 from retouch.pictures.color_space import SRGB, ColorSpace
 
 if TYPE_CHECKING:
     from retouch.inference.network_files import LoadedNetwork
+
+
+class Harmonizer(Protocol):
+    """What harmonizes small pictures: a network or method of `models.harmonization`, or a shipped network."""
+
+    needs_mask: bool
+
+    def answers(
+        self, pictures: np.ndarray, masks: np.ndarray | None = None, labels: np.ndarray | None = None
+    ) -> Sequence[Answer]:
+        """What it does to N pictures of working size: uint8 N×h×w×3, masks uint8 N×h×w, label maps uint8 N×h×w."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +70,7 @@ def harmonize(
     if not model.needs_mask:
         mask = None
     elif mask is None:
-        raise RetouchError(
-            f"{type(model).__name__} needs a foreground mask: give one, or use a model that localizes the change itself"
-        )
+        raise RetouchError("this model needs a foreground mask: give one, or use a model that localizes the change itself")
     else:
         check_mask(mask, image)
         if not mask.any():
@@ -110,7 +117,19 @@ def _check_picture(image: np.ndarray) -> None:
         )
 
 
-@torch.inference_mode()
+def answers(model: Harmonizer, small: np.ndarray, masks: Sequence[np.ndarray], labels: np.ndarray | None) -> Sequence[Answer]:
+    """What a model does to one picture, h×w×3 at working size, with each of the masks, of any size; once without masks."""
+    height, width = small.shape[:2]
+    count = len(masks) or 1
+    if labels is not None:
+        labels = cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST)
+    return model.answers(
+        np.stack([small] * count),
+        np.stack([shrink_mask(mask, height, width) for mask in masks]) if masks else None,
+        None if labels is None else np.stack([labels] * count),
+    )
+
+
 def _harmonize(
     model: Harmonizer,
     image: np.ndarray,
@@ -121,18 +140,8 @@ def _harmonize(
 ) -> Harmonized:
     """A picture and its mask, both checked before."""
     small = shrink(image, size, size, space)
-    batch = {"composite": to_tensor([small])}
-    if mask is not None:
-        batch["mask"] = to_tensor([shrink_mask(mask, size, size)])
-    if labels is not None:
-        batch["labels"] = torch.from_numpy(cv2.resize(labels, (size, size), interpolation=cv2.INTER_NEAREST))[None]
-    parameter = next(model.parameters(), None)  # methods without training have none
-    device = torch.device("cpu") if parameter is None else parameter.device
-    model = model.eval().to(memory_format=torch.channels_last)
-    prediction = model({key: value.to(device) for key, value in batch.items()})
-    data = prediction.layers()
-    if data is not None:
-        layers = kinds.of(data, (image.shape[0], image.shape[1]), mask)
+    (answer,) = answers(model, small, [] if mask is None else [mask], labels)
+    if isinstance(answer, LayerData):
+        layers = kinds.of(answer, (image.shape[0], image.shape[1]), mask)
         return Harmonized(layers.apply(image, small, space), layers)
-    change = (prediction.image.float().cpu() - batch["composite"])[0].permute(1, 2, 0).mul(255)
-    return Harmonized(add_change(change.contiguous().numpy(), image, mask, small, space))
+    return Harmonized(add_change(answer, image, mask, small, space))

@@ -4,15 +4,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 from retouch.errors import RetouchError, WeightsError
 from retouch.files import atomic_file
 from retouch.models import ARCHITECTURES, create
+
+if TYPE_CHECKING:
+    from torch import nn
 
 MAX_REASON = 200  # characters
 METADATA_KEY = "retouch"
@@ -46,8 +45,10 @@ def method(name: str) -> LoadedNetwork:
     return LoadedNetwork(create(name).eval(), name, {}, {"name": name, "size": str(METHOD_SIZE), "digest": ""})
 
 
-def save(path: Path, model: nn.Module, architecture: str, options: Mapping[str, Any], metadata: Mapping[str, str]) -> None:
+def save(path: Path, model: "nn.Module", architecture: str, options: Mapping[str, Any], metadata: Mapping[str, str]) -> None:
     """Write a network; equal networks give equal bytes. `metadata` must hold name, size (px) and digest."""
+    from safetensors.torch import save_file
+
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     description = {"architecture": architecture, "options": dict(options), "metadata": dict(metadata)}
     with atomic_file(path) as partial:
@@ -57,6 +58,8 @@ def save(path: Path, model: nn.Module, architecture: str, options: Mapping[str, 
 
 def load(path: Path) -> LoadedNetwork:
     """Read a network that `save` wrote, in eval mode. Raises WeightsError that names the file when it is anything else."""
+    from safetensors import SafetensorError, safe_open
+
     if not path.is_file():
         raise WeightsError(f"{path} is missing: train it with `dvc repro`")
     try:

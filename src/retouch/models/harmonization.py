@@ -6,21 +6,19 @@ The classes are not frozen: Lightning Fabric maps functions over the fields of w
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
-from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from retouch.images import to_tensor
 from retouch.models.base import Model
 from retouch.models.layers.color_transforms import Transforms
+from retouch.models.layers.layer_data import Answer, LayerData, region_layers
 from retouch.models.layers.retoucher import Retoucher
-from retouch.vocabulary import ADE20K
 
 MASK_THRESHOLD = 0.5
 """Predicted masks above this are foreground."""
-FOREGROUND, UNNAMED = "foreground", "part"
-"""The class of the region that a given mask shows, and of a region that has none."""
 
 
 @dataclass(frozen=True)
@@ -32,21 +30,6 @@ class ChangeMap:
 
     values: Tensor
     threshold: float | None
-
-
-@dataclass(frozen=True)
-class LayerData:
-    """The editable layers of one picture as plain arrays, one entry of `names` a layer.
-
-    "operators": arrays `values`, float32 K×h×w operator masks; attributes `space` and `operators` of their retoucher.
-    "transforms": arrays `coefficients`, float32 R×terms×3, and `regions`, float32 R×h×w in [0, 1]; the names are those of the
-    regions' classes and can repeat.
-    """
-
-    kind: Literal["operators", "transforms"]
-    names: tuple[str, ...]
-    arrays: dict[str, np.ndarray]
-    attributes: dict[str, Any]
 
 
 @dataclass
@@ -121,13 +104,10 @@ class TransformPrediction(Prediction):
 
     def layers(self, index: int = 0) -> LayerData:
         """Regions as layers, such as `sky`; the region of a given mask is `foreground`."""
-        arrays = {
-            "coefficients": self.transforms.coefficients[index].detach().float().cpu().numpy(),
-            "regions": self.transforms.regions[index].detach().float().cpu().numpy(),
-        }
-        classes = self.transforms.classes[index].tolist()
-        names = tuple(FOREGROUND if self.mask_given else class_name(number) for number in classes)
-        return LayerData("transforms", names, arrays, {})
+        coefficients, regions = (
+            tensor[index].detach().float().cpu().numpy() for tensor in (self.transforms.coefficients, self.transforms.regions)
+        )
+        return region_layers(coefficients, regions, self.transforms.classes[index].cpu().numpy(), self.mask_given)
 
 
 class Harmonizer(Model):
@@ -142,6 +122,28 @@ class Harmonizer(Model):
     def forward(self, batch: dict[str, Tensor]) -> Prediction:
         """Harmonize a batch."""
 
+    @torch.inference_mode()
+    def answers(self, pictures: np.ndarray, masks: np.ndarray | None = None, labels: np.ndarray | None = None) -> list[Answer]:
+        """What a trained network does to N pictures: uint8 N×h×w×3, masks uint8 N×h×w, label maps uint8 N×h×w."""
+        batch = {"composite": to_tensor(pictures)}
+        if masks is not None:
+            batch["mask"] = to_tensor(masks)
+        if labels is not None:
+            batch["labels"] = torch.from_numpy(labels)
+        parameter = next(self.parameters(), None)  # methods without training have none
+        device = torch.device("cpu") if parameter is None else parameter.device
+        self.eval().to(memory_format=torch.channels_last)
+        prediction = self({key: value.to(device) for key, value in batch.items()})
+
+        def answer(index: int) -> Answer:
+            layers = prediction.layers(index)
+            if layers is not None:
+                return layers
+            change = (prediction.image[index].float().cpu() - batch["composite"][index]).permute(1, 2, 0).mul(255)
+            return change.contiguous().numpy()
+
+        return [answer(index) for index in range(len(pictures))]
+
     def example(self, side: int) -> dict[str, Tensor]:
         """A batch of one picture of `side` px with its mask."""
         return {"composite": torch.empty(1, 3, side, side), "mask": torch.empty(1, 1, side, side)}
@@ -149,8 +151,3 @@ class Harmonizer(Model):
     def clamp_unless_training(self, image: Tensor) -> Tensor:
         """Clamp to [0, 1]; not in training, where clamping would stop the gradient."""
         return image if self.training else image.clamp(0, 1)
-
-
-def class_name(number: int) -> str:
-    """The name of a class of scene parsing; 0 has none, nor has a number beyond the vocabulary."""
-    return ADE20K[number] if 0 < number < len(ADE20K) else UNNAMED

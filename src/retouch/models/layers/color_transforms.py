@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-TERMS = ("1", "r", "g", "b", "r²", "g²", "b²", "rg", "rb", "gb", "x", "y")
-"""What the coefficients multiply: a pixel's gamma-coded sRGB colour in [0, 1], its position with (−1, −1) at the top left."""
+from retouch.models.layers.layer_data import TERMS as TERMS
+
 COLOUR_TERMS = len(TERMS) - 2
 MINIMUM_AREA = 1e-3  # px, against division by 0
 

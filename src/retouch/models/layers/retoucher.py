@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from retouch.color import hls_to_rgb, lab_to_rgb, rgb_to_hls, rgb_to_lab
 from retouch.errors import SettingsError
+from retouch.pictures.cie_lab import LAB_CENTRE, LAB_RANGE
 
 Parametrisation = Literal["identity", "relu"]
 
@@ -26,7 +27,7 @@ class Space:
 
 
 SPACES = {
-    "lab": Space(("L", "a", "b"), (50.0, 0.0, 0.0), (50.0, 128.0, 128.0), rgb_to_lab, lab_to_rgb),
+    "lab": Space(("L", "a", "b"), LAB_CENTRE, LAB_RANGE, rgb_to_lab, lab_to_rgb),
     "hls": Space(("H", "L", "S"), (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), rgb_to_hls, hls_to_rgb, (True, False, False)),
 }
 

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from retouch.images import titled_sheet, to_uint8
 from retouch.inference.network_files import load
-from retouch.models.harmonization import LayerData, Prediction
+from retouch.models.harmonization import Prediction
+from retouch.models.layers.layer_data import LayerData
 from retouch.models.layers.retoucher import Retoucher
 from retouch.reporting.papers.measurements import Measurements
 from retouch.reporting.papers.multi_mask import PAPER
