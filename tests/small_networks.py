@@ -9,7 +9,7 @@ from retouch.models.base import Model
 SMALL = {"depth": 3, "width": 8}
 SMALLEST = dict.fromkeys(names(trainable=True), SMALL) | {
     "idih-deeplab-r34": {"depth": 5, "width": 8},
-    "region": {"boundary_patches": 24, "interior_patches": 8, "width": 16},
+    "region": {"edge_pixels": 24, "evaluation_edge_pixels": 48, "width": 16},
     "region-free": {"boundary_patches": 8, "interior_patches": 4, "width": 16, "count": 9, "heads": 2},
     "ht-rgb": {"depth": 2, "width": 64},  # a token holds the 48 values of its patch
 }

@@ -51,7 +51,7 @@ def cast(real: torch.Tensor, mask: torch.Tensor, seed: int) -> torch.Tensor:
 def trained() -> torch.nn.Module:
     """A small network after a few seconds of training on colour casts, one in four pictures without."""
     torch.manual_seed(0)
-    model = create("region", width=32, boundary_patches=32, interior_patches=8)
+    model = create("region", width=32, edge_pixels=32, evaluation_edge_pixels=128)
     optimizer = torch.optim.Adam(model.parameters(), lr=4e-3, betas=(0.9, 0.99))
     for step in range(250):
         real, mask = scenes(16, 100 + step), boxes(16, step)
@@ -82,11 +82,11 @@ def test_it_fixes_new_composites_and_leaves_the_rest_as_it_is(trained):
 @torch.no_grad()
 def test_a_trained_network_takes_more_patches():
     torch.manual_seed(3)
-    once, often = (create("region", width=32, evaluation_patch_multiplier=multiplier) for multiplier in ((1, 1), (2, 8)))
+    once, often = (create("region-free", width=32, evaluation_patch_multiplier=multiplier) for multiplier in ((1, 1), (2, 8)))
     for parameter in once.vote_head.parameters():
         parameter.copy_(torch.randn_like(parameter))
     often.load_state_dict(once.state_dict())
-    given = {"composite": scenes(2, 1), "mask": boxes(2, 2)}
+    given = {"composite": scenes(2, 1), "labels": 1 + boxes(2, 2)[:, 0].long()}
 
     def image(model: torch.nn.Module) -> torch.Tensor:
         torch.manual_seed(4)
@@ -104,10 +104,9 @@ def test_it_gives_the_same_again_and_with_other_pictures_in_the_batch(trained):
     torch.testing.assert_close(together[4:5], alone, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["region", "region-free"])
-def test_an_untrained_network_changes_nothing(name):
+def test_an_untrained_region_free_network_changes_nothing():
     real, mask = scenes(2, 4), boxes(2, 5)
-    result = create(name).eval()({"composite": real, "mask": mask, "labels": (1 + mask[:, 0]).long()})
+    result = create("region-free").eval()({"composite": real, "labels": (1 + mask[:, 0]).long()})
     assert torch.equal(result.image, real)
 
 
@@ -245,5 +244,5 @@ def test_options_that_do_not_fit_are_named(option, value, remedy):
 
 @pytest.mark.parametrize(("old", "new"), RENAMED_OPTIONS.items())
 def test_former_names_of_options_name_the_new_ones(old, new):
-    with pytest.raises(SettingsError, match=rf"architecture region: the option {old} is now {new}"):
-        create("region", **{old: 1})
+    with pytest.raises(SettingsError, match=rf"architecture region-free: the option {old} is now {new}"):
+        create("region-free", **{old: 1})

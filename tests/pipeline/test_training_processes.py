@@ -22,7 +22,16 @@ def learn(folder: Path, store: Path, processes: int, **model) -> Path:
     raw["train"] |= {"devices": processes, "accelerator": "cpu", "sample_every": 6, "log_every": 3, "checkpoint_every": 4}
     # instance norm and no dropout: what a network computes of a sample does not depend on the others of its process
     shared = {"options": {"depth": 4, "width": 4}, "batch": 8, "steps": 6, "benchmarks": ["hscene"]}
-    augmentation = {"flip": True, "crop": 0.6, "keep_empty": 0.1, "clean_probability": 0.2, "label_jitter": 0.0}
+    augmentation = {
+        "flip": True,
+        "crop": 0.6,
+        "keep_empty": 0.1,
+        "clean_probability": 0.2,
+        "label_jitter": 0.0,
+        "size": (1.0, 1.0),
+        "develop": 0.0,
+        "jpeg": 0.0,
+    }
     raw["models"] = {"m": raw["models"]["sgmmh-om"] | shared | {"augmentation": augmentation} | model}
     (folder / "scenes").mkdir(parents=True)
     (folder / "scenes" / "scenes.arrow").symlink_to(store)

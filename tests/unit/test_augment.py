@@ -21,7 +21,17 @@ def batch(count: int = 6, foreground: tuple[slice, slice] = (slice(8, 30), slice
 
 def settings(**changes) -> AugmentationSettings:
     return AugmentationSettings(
-        **{"flip": False, "crop": 1.0, "keep_empty": 0.0, "clean_probability": 0.0, "label_jitter": 0.0, **changes}
+        **{
+            "flip": False,
+            "crop": 1.0,
+            "keep_empty": 0.0,
+            "clean_probability": 0.0,
+            "label_jitter": 0.0,
+            "size": (1.0, 1.0),
+            "develop": 0.0,
+            "jpeg": 0.0,
+            **changes,
+        }
     )
 
 

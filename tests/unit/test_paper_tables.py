@@ -75,7 +75,15 @@ def row(text: str, method: str, at: int = 0) -> list[str]:
     return [cell.strip() for cell in lines[at].strip("|").split("|")][1:]
 
 
-AUGMENTATION = {"flip": True, "keep_empty": 0.05, "clean_probability": 0.0, "label_jitter": 0.0}
+AUGMENTATION = {
+    "flip": True,
+    "keep_empty": 0.05,
+    "clean_probability": 0.0,
+    "label_jitter": 0.0,
+    "size": (1.0, 1.0),
+    "develop": 0.0,
+    "jpeg": 0.0,
+}
 ONE = {"idih": {"benchmarks": ["iharmony4"]}}
 
 

@@ -2,12 +2,14 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from retouch.settings.base import Positive, Probability, Section
 from retouch.settings.models import ModelSettings
 
 Weight = Annotated[float, Field(ge=0)]
+SizeShare = Annotated[float, Field(gt=0, le=1)]
+SizeRange = tuple[SizeShare, SizeShare]
 
 
 class LossSettings(Section):
@@ -43,12 +45,22 @@ class AugmentationSettings(Section):
     keep_empty: Probability  # of keeping a crop without foreground in place of drawing again
     clean_probability: Probability  # of showing the target in place of the composite: there is then nothing to correct
     label_jitter: Annotated[float, Field(ge=0)]  # px by which label maps are warped: a scene parser's edges are off too
+    size: SizeRange  # of working size: the least and the largest side of a step's pictures, made smaller after they are made
+    develop: Probability  # of developing composite and target as wholes, both alike
+    jpeg: Probability  # of compressing the composite
+
+    @field_validator("size")
+    @classmethod
+    def _check_size(cls, size: tuple[float, float]) -> tuple[float, float]:
+        if size[0] > size[1]:
+            raise ValueError("give the least side before the largest")
+        return size
 
 
 class HarmonizationSettings(ModelSettings):
     """One harmonizer to train."""
 
-    kinds: ClassVar[tuple[str, ...] | None] = ("regions", "transfer", "develop", "luminance", "effect", "pairs")
+    kinds: ClassVar[tuple[str, ...] | None] = ("regions", "transfer", "develop", "paste", "luminance", "effect", "pairs")
 
     task: Literal["harmonization"]
     augmentation: AugmentationSettings

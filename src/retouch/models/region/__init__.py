@@ -8,13 +8,14 @@ FAMILY = "region"
 PAPER = "region-transforms"
 
 
-def _region(**options: Any) -> Architecture:
-    return Architecture(f"{__name__}.region:Region", FAMILY, PAPER, options=options)
+def _architecture(factory: str, **options: Any) -> Architecture:
+    return Architecture(f"{__name__}.{factory}", FAMILY, PAPER, options=options)
 
 
 VARIANTS = {
-    "region": _region(),
-    "region-free": _region(
+    "region": _architecture("edge_region:EdgeRegion"),
+    "region-free": _architecture(
+        "region:Region",
         regions="labels",
         count=9,
         boundary_patches=24,

@@ -29,9 +29,9 @@ def boundaries(numbers: Tensor) -> Tensor:
     return boundary.float()
 
 
-def dilate(mask: Tensor) -> Tensor:
-    """The pixels of N×1×H×W at most BOUNDARY_DISTANCE from those of the mask, horizontally and vertically."""
-    return _slide(_slide(mask, -1, BOUNDARY_DISTANCE, torch.maximum), -2, BOUNDARY_DISTANCE, torch.maximum)
+def dilate(mask: Tensor, distance: int = BOUNDARY_DISTANCE) -> Tensor:
+    """The pixels of N×1×H×W at most `distance` px from those of the mask, horizontally and vertically."""
+    return _slide(_slide(mask, -1, distance, torch.maximum), -2, distance, torch.maximum)
 
 
 def box_blur(image: Tensor, size: int) -> Tensor:

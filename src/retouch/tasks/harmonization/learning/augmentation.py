@@ -1,4 +1,4 @@
-"""Random crops, mirroring and warped label maps of a batch of composites, on its device (iDIH §4.2).
+"""Random crops, mirroring, warped label maps and renderings of a batch of composites, on its device (iDIH §4.2).
 
 Random numbers are drawn for the global batch, of which a process takes its share: several processes see what one would see.
 """
@@ -6,6 +6,8 @@ Random numbers are drawn for the global batch, of which a process takes its shar
 import math
 from dataclasses import replace
 
+import cv2
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Generator, Tensor
@@ -14,6 +16,7 @@ from retouch.models.base import Model
 from retouch.settings.harmonization import AugmentationSettings, HarmonizationSettings
 from retouch.synthesis.samples import SampleBatch
 from retouch.tasks.base import Share
+from retouch.tasks.harmonization.learning.rendering import cut, draw_side, render
 
 ASPECT = 4 / 3  # of a crop, at most: RandomResizedCrop's usual range
 TRIES = 8  # crops drawn a picture, of which the first with some foreground is taken
@@ -23,11 +26,12 @@ WHOLE = Share()
 
 
 def augment_for(batch: SampleBatch, settings: HarmonizationSettings, model: Model, seed: int, share: Share) -> SampleBatch:
-    """What a model's settings ask for: crops, mirroring, warped label maps, and targets in place of some composites.
+    """What a model's settings ask for: crops, mirroring, warped label maps, other renderings, and targets in place of some
+    composites.
 
     A model that needs the mask keeps it with a target: it learns that what is masked may be right already.
     """
-    batch = augment(batch, settings.augmentation, seed, share)
+    batch = render(augment(batch, settings.augmentation, seed, share), settings.augmentation, seed, share)
     keep_mask = bool(getattr(model, "needs_mask", True))
     return replace_by_targets(batch, settings.augmentation.clean_probability, seed, keep_mask, share)
 
@@ -37,6 +41,7 @@ def augment(batch: SampleBatch, settings: AugmentationSettings, seed: int, share
 
     Input, target and mask move together, bilinear: masks become soft at their edges, as in the authors' code; `regions`,
     `direction` and `labels` follow by the nearest pixel. A crop without foreground is drawn again, but for some (`keep_empty`).
+    With a range of sizes, all pictures of the batch have the same side, square, and shrink without aliasing.
     """
     count, height, width = len(batch), *batch.input.shape[-2:]
     generator = torch.Generator().manual_seed(seed)
@@ -45,19 +50,39 @@ def augment(batch: SampleBatch, settings: AugmentationSettings, seed: int, share
         scale, shift = _boxes(batch.mask, settings, generator, share)
     if settings.flip:
         scale[:, 0] *= 1 - 2 * share.of(torch.randint(2, (count * share.world,), generator=generator))
+    if settings.size != (1, 1):
+        side = draw_side(settings, min(height, width), seed)
+        batch = _resize(batch, scale, shift, side)
+        scale, shift = torch.ones(count, 2), torch.zeros(count, 2)
+        height, width = side, side
+    is_moved = bool((scale != 1).any())
+    if not is_moved and (not settings.label_jitter or batch.labels is None):
+        return batch
     grid = F.affine_grid(torch.cat([torch.diag_embed(scale), shift[:, :, None]], dim=2), [count, 1, height, width], False)
-    if bool((scale != 1).any()):
+    if is_moved:
         planes = torch.cat([batch.input, batch.target, batch.mask], dim=1)
         image, target, mask = _sample(planes, grid, "bilinear").split([3, 3, 1], dim=1)
         direction = None if batch.direction is None else _nearest(batch.direction, grid)
         batch = replace(
             batch, input=image, target=target, mask=mask, regions=_nearest(batch.regions, grid), direction=direction
         )
-    elif not settings.label_jitter:
-        return batch
     if batch.labels is None:
         return batch
     return replace(batch, labels=_nearest(batch.labels, grid + _displacements(settings.label_jitter, grid, generator, share)))
+
+
+def _resize(batch: SampleBatch, scale: Tensor, shift: Tensor, side: int) -> SampleBatch:
+    """Boxes of a batch as pictures of `side`² px."""
+
+    def numbers(values: Tensor | None) -> Tensor | None:
+        return (
+            None if values is None else cut([values[:, None].float()], scale, shift, side, "nearest")[0][:, 0].to(values.dtype)
+        )
+
+    image, target, mask = cut([batch.input, batch.target, batch.mask], scale, shift, side)
+    labels, direction = numbers(batch.labels), numbers(batch.direction)
+    regions = torch.as_tensor(numbers(batch.regions))
+    return replace(batch, input=image, target=target, mask=mask, regions=regions, labels=labels, direction=direction)
 
 
 def _displacements(reach: float, grid: Tensor, generator: Generator, share: Share) -> Tensor:
@@ -109,7 +134,7 @@ def _boxes(mask: Tensor, settings: AugmentationSettings, generator: Generator, s
 def _foreground(mask: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     """The foreground's area in px within each of N×K boxes, their edges rounded to pixels."""
     height, width = mask.shape[-2:]
-    sums = F.pad(mask[:, 0].double().cumsum(1).cumsum(2), (1, 0, 1, 0))
+    sums = torch.from_numpy(np.stack([cv2.integral(picture) for picture in mask[:, 0].numpy()]))
     size = torch.tensor([width, height])
     left, top = (((shift - scale + 1) / 2) * size).round().long().unbind(2)
     right, bottom = (((shift + scale + 1) / 2) * size).round().long().unbind(2)

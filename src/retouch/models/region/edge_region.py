@@ -1,0 +1,166 @@
+"""Our harmonizer for a given mask: one colour transform of the foreground, from what the edge of the mask shows.
+
+Where something was recoloured, the two sides of its edge disagree, and the pixels of the edge show by how much. The seam fit
+(`layers.seam`) takes them all at their word. This network starts as a damped seam fit and learns whom to believe: windows
+around the edge's pixels and statistics of both sides say how much each pixel counts, how its step is corrected, how freely
+the transform may follow, and how much of it is applied.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from retouch.errors import SettingsError
+from retouch.models.harmonization import Harmonizer, TransformPrediction
+from retouch.models.layers.color_transforms import (
+    TERMS,
+    Transforms,
+    apply_transforms,
+    suppress_slight_changes,
+    terms,
+)
+from retouch.models.region.edge import PIXEL_FEATURES, EdgePixels, edge_pixels
+from retouch.models.region.edge_fit import (
+    FIT_FEATURES,
+    RELIABILITY_FEATURES,
+    affine_terms,
+    describe_fits,
+    magnitude,
+    ridge_fit,
+)
+from retouch.models.region.segments import segment_mask
+from retouch.models.region.statistics import BINS, MOMENTS, PAIRS, describe_regions
+
+STATISTICS_STEP = 2  # px between the pixels of which both sides' statistics are made
+STATISTICS = 2 * (MOMENTS + 3 * BINS) + FIT_FEATURES
+MAX_STATISTIC = 4  # standard deviations: beyond, a picture is unlike those of the training
+INITIAL_RIDGE = (0.3,) * 4 + (3.0,) * 6 + (10.0,) * 2
+"""The first cost of each of TERMS: an affine transform, nearly."""
+LOG_RIDGE_RANGE = (-8.0, 5.0)
+UNCHANGED_WEIGHT = math.log(math.e - 1)  # softplus of it is 1
+OFFSET_GAIN, PRIOR_GAIN = 0.1, 0.1  # of the colour range: what an output of 1 asks for
+PIXEL_OUTPUTS = 7  # weight, factor of the step, shares of the wider steps, three offsets
+GAIN_FEATURES = RELIABILITY_FEATURES + 4
+
+
+@dataclass(frozen=True)
+class EdgeOptions:
+    """What a variant chooses. Raises SettingsError, naming the option and what it can be, for a value that does not fit."""
+
+    width: int = 96
+    """Features of a pixel and of the picture."""
+    edge_pixels: int = 64
+    """Of a picture in training."""
+    evaluation_edge_pixels: int = 384
+    """Of a picture for a trained network."""
+    dropout: float = 0.1
+    minimum_change: float = 0.0
+    """Root mean square, of the colour range: a trained network leaves regions alone that it would change by less."""
+
+    def __post_init__(self) -> None:
+        for name in ("width", "edge_pixels", "evaluation_edge_pixels"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise SettingsError(f"models.*.options.{name} is {value!r}: give a whole number above 0")
+        for name in ("dropout", "minimum_change"):
+            value = getattr(self, name)
+            if not isinstance(value, int | float) or not 0 <= value < 1:
+                raise SettingsError(f"models.*.options.{name} is {value!r}: give a share from 0 to below 1")
+
+
+class EdgeRegion(Harmonizer):
+    """`composite` and `mask` → a colour transform of the foreground. The options are those of `EdgeOptions`."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__()
+        self.options = EdgeOptions(**options)
+        width, dropout = self.options.width, self.options.dropout
+        self.embed, self.mix = nn.Linear(PIXEL_FEATURES, width), nn.Linear(width, width)
+        self.statistics_norm = nn.BatchNorm1d(STATISTICS, affine=False)
+        self.picture_encoder = _mlp(3 * width + STATISTICS, 2 * width, width, dropout)
+        self.pixel_norm, self.picture_norm = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.pixel_head = _mlp(2 * width, width, PIXEL_OUTPUTS)
+        self.ridge_head, self.prior_head = nn.Linear(width, len(TERMS)), nn.Linear(width, 3 * len(TERMS))
+        self.gain_head = _mlp(width + GAIN_FEATURES, width, 1)
+        self.log_ridge = nn.Parameter(torch.tensor(INITIAL_RIDGE).log())
+        # all that is learned begins at no correction: a network that begins from nothing stays timid
+        for head in (self.pixel_head[-1], self.ridge_head, self.prior_head, self.gain_head[-1]):
+            for parameter in head.parameters():
+                nn.init.zeros_(parameter)
+
+    def forward(self, batch: dict[str, Tensor]) -> TransformPrediction:
+        """`composite` N×3×H×W in [0, 1] and `mask` N×1×H×W → picture and transform."""
+        composite, mask = batch["composite"].contiguous(), batch["mask"]
+        coefficients = self._coefficients(composite, mask)[:, None]
+        term_values = terms(composite)
+        if not self.training:
+            coefficients = suppress_slight_changes(coefficients, mask, term_values, self.options.minimum_change)
+        classes = torch.zeros(len(mask), 1, dtype=torch.long, device=mask.device)
+        transforms = Transforms(coefficients, mask, classes)
+        image = self.clamp_unless_training(apply_transforms(composite, transforms, term_values))
+        return TransformPrediction(image, transforms=transforms, composite=composite)
+
+    def _coefficients(self, composite: Tensor, mask: Tensor) -> Tensor:
+        """N×len(TERMS)×3."""
+        count = self.options.edge_pixels if self.training else self.options.evaluation_edge_pixels
+        edge = edge_pixels(composite, mask, count, random=self.training)
+        fits, reliability = describe_fits(edge)
+        pixels = self.mix(F.silu(self.embed(edge.features)))
+        picture = self._encode_picture(pixels, edge, torch.cat([_both_sides(composite, mask), fits], dim=1))
+        context = picture[:, None].expand(-1, pixels.shape[1], -1)
+        outputs = self.pixel_head(torch.cat([self.pixel_norm(pixels), context], dim=2))
+        weight = edge.certainty * F.softplus(outputs[..., 0] + UNCHANGED_WEIGHT)
+        target = _corrected_steps(edge.steps, outputs[..., 1:])
+        values = _edge_terms(edge)
+        ridge = (self.log_ridge + self.ridge_head(picture)).clamp(*LOG_RIDGE_RANGE).exp()
+        fit = ridge_fit(values, target, weight, ridge)
+        explained = _explained(values @ fit, target, weight)
+        gain = 2 * torch.sigmoid(self.gain_head(torch.cat([picture, explained, reliability], dim=1)))
+        return gain[..., None] * (fit + PRIOR_GAIN * self.prior_head(picture).unflatten(1, fit.shape[1:]))
+
+    def _encode_picture(self, pixels: Tensor, edge: EdgePixels, statistics: Tensor) -> Tensor:
+        """N×K×width pixels and N×STATISTICS → N×width."""
+        valid = edge.valid[..., None]
+        pooled = [
+            (pixels * valid).sum(1) / valid.sum(1).clamp_min(1),
+            (pixels * edge.certainty[..., None]).sum(1),
+            (pixels * valid).amax(1),
+        ]
+        known = self.statistics_norm(statistics).clamp(-MAX_STATISTIC, MAX_STATISTIC)
+        encoded: Tensor = self.picture_norm(self.picture_encoder(torch.cat([*pooled, known], dim=1)))
+        return encoded
+
+
+def _both_sides(composite: Tensor, mask: Tensor) -> Tensor:
+    """What is known of foreground and background as wholes, N×2·(MOMENTS + 3·BINS)."""
+    image, mask = (values[..., ::STATISTICS_STEP, ::STATISTICS_STEP].contiguous() for values in (composite, mask))
+    return describe_regions(image, terms(image), segment_mask(mask))[0].flatten(1)
+
+
+def _corrected_steps(steps: Tensor, outputs: Tensor) -> Tensor:
+    """The step that each pixel votes for, N×K×3: its own, scaled, with shares of the wider ones and an offset."""
+    near, wider, widest = steps.unbind(2)
+    factor, share, share_widest, offset = outputs.split((1, 1, 1, 3), dim=2)
+    return near * (1 + factor) + share * (wider - near) + share_widest * (widest - near) + OFFSET_GAIN * offset
+
+
+def _edge_terms(edge: EdgePixels) -> Tensor:
+    """TERMS at the edge's pixels, N×K×len(TERMS)."""
+    products = edge.here[..., PAIRS[0]] * edge.here[..., PAIRS[1]]
+    return torch.cat([affine_terms(edge.here), edge.here.square(), products, edge.position], dim=2)
+
+
+def _explained(fitted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """How much of the votes there is, is left, is met, and how much they count together: N×4 about zero."""
+    total = weight.sum(1, keepdim=True)
+    share = weight / total.clamp_min(1e-6)
+    squares = [(value.square().mean(2) * share).sum(1) for value in (target, target - fitted, fitted)]
+    return torch.stack([*map(magnitude, squares), total[:, 0].clamp_min(1e-3).log()], dim=1)
+
+
+def _mlp(inputs: int, hidden: int, outputs: int, dropout: float = 0.0) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(inputs, hidden), nn.SiLU(), nn.Dropout(dropout), nn.Linear(hidden, outputs))

@@ -1,0 +1,133 @@
+"""The harmonizer for a given mask: what it reads off the mask's edge, how it begins, and what it leaves alone."""
+
+import pytest
+import torch
+
+from retouch.errors import SettingsError
+from retouch.models import create
+from retouch.models.layers.color_transforms import fit_coefficients
+from retouch.models.region.edge import REACHES, edge_pixels
+from retouch.models.region.edge_fit import describe_fits, ridge_fit
+
+SIZE = 64
+INSIDE = (slice(None), slice(None), slice(20, 44), slice(16, 48))
+
+
+def smooth_pictures(count: int, seed: int = 0) -> torch.Tensor:
+    coarse = torch.rand(count, 3, 4, 4, generator=torch.Generator().manual_seed(seed))
+    return 0.2 + 0.5 * torch.nn.functional.interpolate(coarse, SIZE, mode="bicubic", align_corners=False).clamp(0, 1)
+
+
+def box(count: int) -> torch.Tensor:
+    mask = torch.zeros(count, 1, SIZE, SIZE)
+    mask[INSIDE] = 1
+    return mask
+
+
+def recoloured(real: torch.Tensor, mask: torch.Tensor, seed: int = 1) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    gain, offset = (0.3 * (2 * torch.rand(len(real), 3, 1, 1, generator=generator) - 1) for _ in range(2))
+    return torch.where(mask > 0, real * (1 + gain) + 0.5 * offset, real)
+
+
+def test_edge_pixels_know_the_colours_of_both_sides():
+    mask, image = box(1), torch.empty(1, 3, SIZE, SIZE)
+    inside, outside = torch.tensor([0.2, 0.4, 0.6]), torch.tensor([0.7, 0.5, 0.1])
+    image[:] = torch.where(mask > 0, inside.view(1, 3, 1, 1), outside.view(1, 3, 1, 1))
+    edge = edge_pixels(image, mask, 50, random=False)
+    torch.testing.assert_close(edge.here, inside.expand(1, 50, 3))
+    torch.testing.assert_close(edge.steps, (outside - inside).expand(1, 50, len(REACHES), 3))
+    torch.testing.assert_close(edge.certainty, torch.full((1, 50), 0.02))
+    assert edge.variances.amax() < 1e-6
+    column, row = ((edge.position[0] + 1) * SIZE / 2 - 0.5).round().long().unbind(1)
+    assert bool(mask[0, 0, row, column].all())
+    assert bool(((row == 20) | (row == 43) | (column == 16) | (column == 47)).all())
+
+
+def test_an_uncertain_edge_pixel_counts_less():
+    image, mask = torch.full((1, 3, SIZE, SIZE), 0.5), box(1)
+    image[:, :, :32] += 0.2 * torch.randn(1, 3, 32, SIZE, generator=torch.Generator().manual_seed(0))
+    edge = edge_pixels(image, mask, 200, random=False)
+    is_grainy = edge.position[..., 1] < -0.1
+    assert float(edge.certainty[is_grainy].mean()) < 0.1 * float(edge.certainty[edge.position[..., 1] > 0.1].mean())
+
+
+def test_missing_edge_pixels_do_not_count():
+    mask = torch.zeros(2, 1, SIZE, SIZE)
+    mask[1, 0, 5, 5] = 1  # one pixel
+    edge = edge_pixels(smooth_pictures(2), mask, 30, random=True)
+    assert edge.valid.sum(1).tolist() == [0, 1]
+    assert edge.certainty.sum(1).tolist() == pytest.approx([0, 1])
+    assert all(torch.isfinite(values).all() for values in describe_fits(edge))
+
+
+def test_a_training_sees_other_edge_pixels_each_time_and_a_trained_network_the_same():
+    image, mask = smooth_pictures(1), box(1)
+
+    def places(random: bool) -> torch.Tensor:
+        return edge_pixels(image, mask, 20, random).position
+
+    assert torch.equal(places(False), places(False))
+    assert not torch.equal(places(True), places(True))
+
+
+def test_the_fit_is_weighted_ridge_regression():
+    generator = torch.Generator().manual_seed(0)
+    terms, values, weight = (torch.rand(3, 40, n, generator=generator).double() for n in (5, 3, 1))
+    ridge = torch.rand(5, generator=generator).double()
+    actual = ridge_fit(terms, values, weight[..., 0], ridge.expand(3, -1))
+    torch.testing.assert_close(actual, fit_coefficients(terms, values, weight, ridge))
+
+
+@torch.no_grad()
+def test_it_begins_as_a_damped_seam_fit():
+    real, mask = smooth_pictures(8), box(8)
+    composite = recoloured(real, mask)
+    result = create("region").eval()({"composite": composite, "mask": mask})
+    before, after = ((image - real).square().mean((1, 2, 3)) for image in (composite, result.image))
+    assert float(after.sum() / before.sum()) < 0.25
+    assert bool((after < before).all())
+    assert torch.equal(torch.where(mask > 0, composite, result.image), composite)  # outside the mask to the bit
+    seam = create("seam-fit").eval()({"composite": composite, "mask": mask})
+    assert float((result.image - seam.image).abs().mean()) < 0.02
+
+
+@torch.no_grad()
+def test_what_it_would_hardly_change_it_leaves_alone():
+    real, mask = smooth_pictures(2), box(2)
+    composite = torch.where(mask > 0, real + 0.01, real)
+    changed, left = (create("region", minimum_change=minimum).eval() for minimum in (0.0, 0.05))
+    assert not torch.equal(changed({"composite": composite, "mask": mask}).image, composite)
+    assert torch.equal(left({"composite": composite, "mask": mask}).image, composite)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_without_an_edge_nothing_changes_at_first(value):
+    real = smooth_pictures(2)
+    result = create("region").eval()({"composite": real, "mask": torch.full((2, 1, SIZE, SIZE), value)})
+    torch.testing.assert_close(result.image, real)
+
+
+def test_every_parameter_learns():
+    model = create("region", width=16, dropout=0.0).train()
+    for head in (model.pixel_head[-1], model.gain_head[-1], model.ridge_head, model.prior_head):
+        torch.nn.init.normal_(head.weight, std=0.05)
+    real, mask = smooth_pictures(6), box(6)
+    (model({"composite": recoloured(real, mask), "mask": mask}).image - real).square().mean().backward()
+    assert [name for name, parameter in model.named_parameters() if parameter.grad is None or not parameter.grad.any()] == []
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "remedy"),
+    [
+        ("width", 0, "whole number above 0"),
+        ("edge_pixels", 2.5, "whole number above 0"),
+        ("evaluation_edge_pixels", True, "whole number above 0"),
+        ("dropout", 1, "from 0 to below 1"),
+        ("minimum_change", "no", "from 0 to below 1"),
+    ],
+)
+def test_options_that_do_not_fit_are_named(option, value, remedy):
+    with pytest.raises(SettingsError, match=rf"options\.{option} is .*{remedy}"):
+        create("region", **{option: value})
