@@ -55,6 +55,22 @@ def test_all_kinds_in_one_mixture(folder):
     assert all(torch.isfinite(tensor).all() for tensor in model.module.state_dict().values())
 
 
+def test_a_gradient_is_no_longer_than_the_settings_allow(folder):
+    rules = {"benchmarks": ["hscene"], "steps": 2, "ema": 0}
+    initial = loop.build(settings(**rules), settings(**rules).models["m"]).model.state_dict()
+
+    def largest_step(limit: float | None) -> float:
+        weights = load(train(settings(**rules, gradient_norm=limit), "m")).module.state_dict()
+        return max(float((weights[name] - initial[name]).abs().amax()) for name, _ in loop_parameters(initial))
+
+    assert largest_step(None) > 1e-3
+    assert largest_step(1e-14) < 1e-6  # far below Adam's ε
+
+
+def loop_parameters(state: dict[str, torch.Tensor]) -> list[tuple[str, torch.Tensor]]:
+    return [(name, value) for name, value in state.items() if name.endswith(("weight", "bias"))]
+
+
 @pytest.mark.parametrize("rate", [0.0, 0.1])
 def test_a_pretrained_encoder_learns_at_its_own_rate(folder, tmp_path, rate):
     options = {"depth": 3, "width": 4}

@@ -40,6 +40,7 @@ class ModelSettings(Section):
     betas: Range  # Adam's
     milestones: list[float]  # shares of the training after which the rate is multiplied by gamma
     gamma: Annotated[float, Field(gt=0, le=1)]
+    gradient_norm: Annotated[float, Field(gt=0)] | None  # a longer gradient is shortened to this; null = never
     ema: Annotated[float, Field(ge=0, lt=1)]  # decay of the averaged weights; 0 = off
     batch: Positive
     data_echoing_factor: (

@@ -153,6 +153,8 @@ def fit(
         loss = wrapped(Batch(samples, position))
         _check_finite(loss, step, model_settings)
         fabric.backward(loss)
+        if model_settings.gradient_norm is not None:
+            fabric.clip_gradients(wrapped, optimizer, max_norm=model_settings.gradient_norm)  # type: ignore[arg-type]
         optimizer.step()
         optimizer.zero_grad()
         averaged.update_parameters(model)
