@@ -23,7 +23,8 @@ def affine_terms(colours: Tensor) -> Tensor:
 def ridge_fit(terms: Tensor, values: Tensor, weight: Tensor, ridge: Tensor) -> Tensor:
     """N×K×B terms, N×K×3 values, N×K weights and the N×B costs of a coefficient's square → N×B×3 coefficients."""
     weighted = (terms * weight[..., None]).transpose(1, 2)
-    return solve_positive(weighted @ terms + torch.diag_embed(ridge), weighted @ values)
+    diagonal = ridge[..., None] * torch.eye(ridge.shape[-1]).to(ridge)  # no diag_embed: ONNX has none
+    return solve_positive(weighted @ terms + diagonal, weighted @ values)
 
 
 def magnitude(square: Tensor) -> Tensor:
