@@ -14,6 +14,11 @@ canopy, washer, plaything, swimming, stool, barrel, basket, waterfall, tent, bag
 step, tank, trade, microwave, pot, animal, bicycle, lake, dishwasher, screen, blanket, sculpture, hood, sconce, vase,
 traffic, tray, ashcan, fan, pier, crt, plate, monitor, bulletin, shower, radiator, glass, clock, flag
 """
+_ADE20K_STUFF = """
+wall, building, sky, floor, tree, ceiling, road, grass, sidewalk, earth, mountain, water, house, sea, rug, field, fence, rock,
+railing, sand, skyscraper, grandstand, path, stairs, runway, stairway, river, bridge, hill, dirt, bannister, land, escalator,
+stage, swimming, waterfall, lake, pier
+"""
 _LIP = """
 hat, hair, glove, sunglasses, upper-clothes, dress, coat, socks, pants, jumpsuits, scarf, skirt, face, left-arm, right-arm,
 left-leg, right-leg, left-shoe, right-shoe
@@ -58,6 +63,12 @@ THINGS = range(1, 92)
 """Numbers of countable objects."""
 COCO_STUFF = 182
 """The last number of COCO and COCO-Stuff."""
+
+STUFF = {
+    "labels": frozenset(map(ADE20K.index, _names(_ADE20K_STUFF)[1:])),
+    "objects": frozenset(range(THINGS.stop, OBJECTS.index("object"))),
+}
+"""Numbers of what has no outline of its own, such as sky and road, in the label maps that have any."""
 
 VOCABULARIES = {"labels": ADE20K, "parts": LIP, "objects": OBJECTS}
 """The vocabulary of each label map of a scene."""

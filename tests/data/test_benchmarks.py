@@ -79,7 +79,7 @@ def test_an_error_names_the_missing_scene_of_a_recipe(settings, scenes, frozen):
         benchmark.remake({**row, "scene": "sample/none"})
 
 
-@pytest.mark.parametrize("name", ["hscene", "icolor", "develop", "luminance", "adjust", "given"])
+@pytest.mark.parametrize("name", ["hscene", "icolor", "develop", "paste", "luminance", "adjust", "given"])
 def test_a_picture_knows_nothing_of_its_batch_and_epochs_differ(name, settings, scenes):
     benchmark = create_samples(name, settings, scenes, "test")
     few, many = benchmark.entries[3:4], benchmark.entries[:6]
@@ -106,7 +106,7 @@ def test_colours_come_from_another_photograph_of_the_same_split(settings, scenes
 
 
 def test_the_object_alone_changes(frozen):
-    for name in ("icolor", "develop", "luminance"):
+    for name in ("icolor", "develop", "paste", "luminance"):
         for row in frozen[name]:
             changed = (row["input"] != row["target"]).any(-1)
             assert not changed[row["mask"] == 0].any()

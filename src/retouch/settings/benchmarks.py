@@ -1,6 +1,6 @@
 """`synthesize` in params.yaml: the benchmarks, by kind, and the rules of perturbation."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -55,29 +55,54 @@ class ChangeSettings(Section):
     clipped: Probability  # largest share of pixels that are out of range, or newly black or white
 
 
-class DevelopSettings(_Benchmark):
-    """A region developed anew, as photographers and cameras do: exposure, white balance, curves, colours, files."""
-
-    kind: Literal["develop"]
+class _DevelopedObjects(_Benchmark):
     regions: Annotated[
         list[RegionMap], Field(min_length=1)
     ]  # the first that a photograph has; person: its matte or all its parts
     area: Range  # share of the picture that an object covers
-    several: Probability  # of changing two to four objects, where there are so many
-    background: Probability  # of changing everything but the objects
     feather: tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(ge=0)]]  # px (σ) of soft edges, drawn evenly
-    mask_error: Annotated[int, Field(ge=0)]  # px by which the mask that models see may be too large or too small
+    mask_error: Annotated[int, Field(ge=0)]  # px by which a mask may be too large or too small
     strength: tuple[Strength, Strength]  # of every adjustment, drawn log-uniformly; 1 is as strong as people usually go
     adjustments: Annotated[dict[AdjustmentName, Probability], Field(min_length=1)]  # the probability of each
     max_adjustments: Positive
     quality: ChangeSettings
 
     @model_validator(mode="after")
-    def _check(self) -> "DevelopSettings":
+    def _check(self) -> Self:
         if not any(self.adjustments.values()):
             raise ValueError("adjustments need one with a probability above 0")
         if any(low > high for low, high in (self.area, self.feather, self.strength, self.quality.change)):
             raise ValueError("area, feather, strength and quality.change are [least, largest]")
+        return self
+
+
+class DevelopSettings(_DevelopedObjects):
+    """A region developed anew, as photographers and cameras do: exposure, white balance, curves, colours, files.
+
+    The mask that models see may be off by `mask_error`, what is changed is not.
+    """
+
+    kind: Literal["develop"]
+    several: Probability  # of changing two to four objects, where there are so many
+    background: Probability  # of changing everything but the objects
+
+
+class PasteSettings(_DevelopedObjects):
+    """An object of one photograph on another, both developed; the mask by which it was cut may be off by `mask_error`."""
+
+    kind: Literal["paste"]
+    scales: Range  # of the object, relative to its own photograph
+    as_shot: Probability  # of an object that is not developed
+    harmonious: Probability  # of an object that is developed as its background is: nothing is left to correct
+
+    @model_validator(mode="after")
+    def _check_paste(self) -> Self:
+        if self.as_shot + self.harmonious > 1:
+            raise ValueError("as_shot and harmonious are shares of all samples, at most 1 together")
+        if not 0 < self.scales[0] <= self.scales[1]:
+            raise ValueError("scales are [least, largest], above 0")
+        if any(self.adjustments.get(name) for name in ("resize", "jpeg")):
+            raise ValueError("adjustments of kind paste are of colours: leave out resize and jpeg")
         return self
 
 
@@ -120,6 +145,7 @@ BenchmarkSettings = Annotated[
     RegionsSettings
     | TransferSettings
     | DevelopSettings
+    | PasteSettings
     | LuminanceSettings
     | EffectSettings
     | PairsSettings

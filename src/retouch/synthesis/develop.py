@@ -43,7 +43,7 @@ def develop(images: Tensor, masks: Tensor, recipes: Sequence[DevelopRecipe]) -> 
     plans = [color_plan(recipe) if recipe.edits else None for recipe in recipes]
     if on_cpu(codes):
         pictures = zip(codes.numpy(), alpha.numpy(), composites.numpy(), plans, strict=True)
-        figures = [_develop_picture(*picture) for picture in pictures]
+        figures = [develop_picture(*picture) for picture in pictures]
     else:
         figures = _develop_batch(codes, alpha, composites, plans)
     return DevelopResult(composites, [change for change, _ in figures], [clipped for _, clipped in figures])
@@ -53,17 +53,19 @@ def _codes(images: Tensor) -> Tensor:
     return (images.mul(255).round_().byte() if images.is_floating_point() else images).contiguous()
 
 
-def _develop_picture(
-    codes: np.ndarray, alpha: np.ndarray, composite: np.ndarray, plan: ColorPlan | None
-) -> tuple[float, float]:
-    """One picture 3×H×W, in place: only the masked pixels are worked on. Returns its change and share of clipped pixels."""
+def develop_picture(codes: np.ndarray, alpha: np.ndarray, composite: np.ndarray, plan: ColorPlan | None) -> tuple[float, float]:
+    """One picture of codes 3×H×W → `composite`, float32: only the masked pixels are worked on.
+
+    Returns their mean absolute change in codes, and the share of them that is clipped.
+    """
     size = alpha.shape
     codes, composite, alpha = codes.reshape(3, -1), composite.reshape(3, -1), alpha.ravel()
-    cv2.LUT(codes, _UNIT, composite)
     count = np.count_nonzero(alpha)
+    is_dense = plan is not None and count > 0 and (plan.is_spatial or count > DENSE * len(alpha))
+    if not is_dense:
+        cv2.LUT(codes, _UNIT, composite)
     if plan is None or count == 0:
         return 0.0, 0.0
-    is_dense = plan.is_spatial or count > DENSE * len(alpha)
     places: Any = slice(None) if is_dense else alpha.nonzero()[0]
     before = codes if is_dense else codes.take(places, 1)
     weight = alpha if is_dense else alpha.take(places)
@@ -89,7 +91,7 @@ def _develop_picture(
 def _develop_batch(
     codes: Tensor, alpha: Tensor, composites: Tensor, plans: list[ColorPlan | None]
 ) -> list[tuple[float, float]]:
-    """As `_develop_picture`, of a batch on any device, at once."""
+    """As `develop_picture`, of a batch on any device, at once."""
     before, weight = codes.flatten(2), alpha.flatten(1)
     neutral = ColorPlan(np.tile(_UNIT, (3, 1)), None, None, None, None, 1.0, None)
     active = [plan or neutral for plan in plans]

@@ -28,7 +28,7 @@ def develop_difference(sample: dict[str, Any], image: np.ndarray) -> int | None:
         if recipe["region"]["mask_error"] or any(name in edits for name in FILES):
             return None
         alpha = sample["mask"][..., None] / 255
-        values = _develop(image / 255, edits, sample["mask"] > 0)
+        values = develop_values(image / 255, edits, sample["mask"] > 0)
         expected = image * (1 - alpha) + values.clip(0, 1) * 255 * alpha
         return round(float(np.abs(sample["input"] - expected).max()))
     except (AttributeError, KeyError, TypeError, ValueError, IndexError):
@@ -43,7 +43,7 @@ def mask_error(sample: dict[str, Any]) -> int:
         return 0
 
 
-def _develop(values: np.ndarray, edits: dict[str, Any], inside: np.ndarray) -> np.ndarray:
+def develop_values(values: np.ndarray, edits: dict[str, Any], inside: np.ndarray) -> np.ndarray:
     """H×W×3 encoded values after all adjustments of colours."""
 
     def strength(name: str) -> float:

@@ -11,7 +11,8 @@ from retouch.store import Placements, Samples, Scenes
 from retouch.validation.develop_check import develop_difference, mask_error
 from retouch.validation.filter_check import pilgram_difference
 from retouch.validation.likeness import PictureIndex, fingerprints, scene_digest
-from retouch.validation.recipe_check import recipe_differences
+from retouch.validation.paste_check import object_scene, paste_difference
+from retouch.validation.recipe_check import BROKEN, recipe_differences
 
 
 def scene_manifest(scenes: Scenes) -> pd.DataFrame:
@@ -49,6 +50,19 @@ def developed_manifest(samples: Samples, scenes: Scenes) -> pd.DataFrame:
     """
     rows = [_sample(sample, mask_error(sample)) for sample in samples]
     return pd.DataFrame(rows).assign(recipe_difference=recipe_differences(samples, scenes, develop_difference))
+
+
+def pasted_manifest(samples: Samples, scenes: Scenes) -> pd.DataFrame:
+    """As `sample_manifest`, with the scene of each object, and the difference of a few samples from what their recipes say."""
+    numbers = {name: row for row, name in enumerate(scenes.column("id"))}
+
+    def difference(sample: dict[str, Any], image: np.ndarray) -> int:
+        number = numbers.get(object_scene(sample))
+        return BROKEN if number is None else paste_difference(sample, image, scenes[number])
+
+    table = sample_manifest(samples, scenes)
+    references = [[object_scene(sample)] for sample in samples]
+    return table.assign(references=references, recipe_difference=recipe_differences(samples, scenes, difference))
 
 
 def _sample(row: dict[str, Any], error: int = 0) -> dict[str, Any]:

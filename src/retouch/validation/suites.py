@@ -14,6 +14,7 @@ from retouch.store import Packed, Placements, Samples, Scenes
 from retouch.validation.manifest import (
     developed_manifest,
     filter_manifest,
+    pasted_manifest,
     placement_manifest,
     sample_manifest,
     unrecorded_lookalikes,
@@ -79,7 +80,7 @@ def filter_expectations(settings: Settings) -> list["Expectation"]:
 
 
 def developed_expectations(settings: Settings) -> list["Expectation"]:
-    """Of samples with a developed region: as for other samples, and their recipes say what was done."""
+    """Of samples with a developed region or object: as for other samples, and their recipes say what was done."""
     import great_expectations.expectations as gxe
 
     limit, notes = TOLERANCE, "a few samples are made again from their recipes"
@@ -185,6 +186,7 @@ class Suite:
 _SAMPLES = Suite(Samples, sample_manifest, sample_table, sample_expectations)
 _SUITES = {
     "develop": Suite(Samples, developed_manifest, sample_table, developed_expectations),
+    "paste": Suite(Samples, pasted_manifest, sample_table, developed_expectations),
     "pairs": Suite(Samples, sample_manifest, sample_table, pair_expectations),
     "placement": Suite(Placements, placement_manifest, placement_table, placement_expectations),
     "regions": Suite(Samples, filter_manifest, sample_table, filter_expectations),

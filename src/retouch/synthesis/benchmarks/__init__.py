@@ -25,6 +25,7 @@ KINDS = {
     "regions": "retouch.synthesis.benchmarks.regions:RegionsBenchmark",
     "transfer": "retouch.synthesis.benchmarks.transfer:TransferBenchmark",
     "develop": "retouch.synthesis.benchmarks.develop:DevelopBenchmark",
+    "paste": "retouch.synthesis.benchmarks.paste:PasteBenchmark",
     "luminance": "retouch.synthesis.benchmarks.luminance:LuminanceBenchmark",
     "effect": "retouch.synthesis.benchmarks.effect:EffectBenchmark",
     "pairs": "retouch.synthesis.benchmarks.pairs:PairsBenchmark",
