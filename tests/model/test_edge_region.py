@@ -5,8 +5,9 @@ import torch
 
 from retouch.errors import SettingsError
 from retouch.models import create
-from retouch.models.layers.color_transforms import fit_coefficients
-from retouch.models.region.edge import REACHES, edge_pixels
+from retouch.models.layers.color_transforms import Transforms, apply_transforms, fit_coefficients
+from retouch.models.region.condensed import CondensedSamples
+from retouch.models.region.edge import REACHES, EdgePixels, describe_edge, edge_windows
 from retouch.models.region.edge_fit import describe_fits, ridge_fit
 
 SIZE = 64
@@ -28,6 +29,10 @@ def recoloured(real: torch.Tensor, mask: torch.Tensor, seed: int = 1) -> torch.T
     generator = torch.Generator().manual_seed(seed)
     gain, offset = (0.3 * (2 * torch.rand(len(real), 3, 1, 1, generator=generator) - 1) for _ in range(2))
     return torch.where(mask > 0, real * (1 + gain) + 0.5 * offset, real)
+
+
+def edge_pixels(image: torch.Tensor, mask: torch.Tensor, count: int, random: bool) -> EdgePixels:
+    return describe_edge(edge_windows(image, mask, count, random))
 
 
 def test_edge_pixels_know_the_colours_of_both_sides():
@@ -131,3 +136,33 @@ def test_every_parameter_learns():
 def test_options_that_do_not_fit_are_named(option, value, remedy):
     with pytest.raises(SettingsError, match=rf"options\.{option} is .*{remedy}"):
         create("region", **{option: value})
+
+
+def test_condensed_samples_know_the_error_of_every_transform():
+    real, mask = smooth_pictures(3), box(3)
+    composite = recoloured(real, mask)
+    model = create("region", dropout=0.0)
+    samples = CondensedSamples.concatenate([model.condense(*(v[i : i + 1] for v in (composite, real, mask))) for i in range(3)])
+    coefficients = 0.1 * torch.randn(3, 12, 3, generator=torch.Generator().manual_seed(2))
+    transforms = Transforms(coefficients[:, None], mask, torch.zeros(3, 1, dtype=torch.long))
+    result = apply_transforms(composite, transforms)
+    for expected, actual in (
+        (result, samples.errors(coefficients)),
+        (composite, samples.errors(torch.zeros(3, 12, 3))),
+        (composite, samples.before),
+    ):
+        squares = (expected - real)[..., ::2, ::2].square().sum(1).mean((1, 2))
+        torch.testing.assert_close(actual, squares, rtol=1e-3, atol=1e-6)
+    torch.testing.assert_close(samples.area, mask[..., ::2, ::2].mean((1, 2, 3)))
+    assert samples.pixels.tolist() == [SIZE**2] * 3
+
+
+@torch.no_grad()
+def test_what_it_learns_from_condensed_samples_is_what_it_does_to_pictures():
+    real, mask = smooth_pictures(4), box(4)
+    composite = recoloured(real, mask)
+    model = create("region", edge_pixels=400, evaluation_edge_pixels=400).eval()  # all there are
+    condensed = model.condensed_errors(model.condense(composite, real, mask))
+    image = apply_transforms(composite, model({"composite": composite, "mask": mask}).transforms)
+    squares = (image - real)[..., ::2, ::2].square().sum(1).mean((1, 2))
+    torch.testing.assert_close(condensed, squares, rtol=0.05, atol=1e-4)

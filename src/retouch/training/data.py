@@ -16,6 +16,7 @@ from retouch.synthesis.benchmarks import BenchmarkEntry, RawBatch, create_sample
 from retouch.synthesis.recipe import sample_seed
 from retouch.synthesis.samples import SampleBatch, concatenate
 from retouch.tasks.base import Share
+from retouch.training.learner import Learner
 
 VALIDATION_PHOTOS = 24  # a benchmark
 VALIDATION_SHARE = 0.2
@@ -111,17 +112,19 @@ class StepData(Dataset[dict[str, Any]]):
 
 
 class EchoBuffer:
-    """Makes the samples of a step, and keeps them for as long as later steps see them."""
+    """Makes the samples of a step, and keeps them, in the learner's form, for as long as later steps see them."""
 
-    def __init__(self, mixture: Mixture, echoing_factor: int, device: torch.device) -> None:
+    def __init__(self, mixture: Mixture, echoing_factor: int, device: torch.device, learner: Learner, share: Share) -> None:
         self.mixture, self.echoing_factor, self.device = mixture, echoing_factor, device
-        self._parts: dict[int, SampleBatch] = {}
+        self.learner, self.share = learner, share
+        self._parts: dict[int, Any] = {}
 
-    def samples(self, item: dict[str, Any]) -> SampleBatch:
+    def samples(self, item: dict[str, Any]) -> Any:
         """The batch of an item of `StepData`; items must come in the order of steps."""
         step = item["step"]
-        self._parts |= {part: self.mixture.make(loaded, self.device) for part, loaded in item["loaded"].items()}
-        samples = concatenate([self._parts[part] for part in parts_of(step, self.echoing_factor)])
+        for part, loaded in item["loaded"].items():
+            self._parts[part] = self.learner.keep(self.mixture.make(loaded, self.device), part, self.share)
+        samples = self.learner.join([self._parts[part] for part in parts_of(step, self.echoing_factor)])
         del self._parts[step]
         return samples
 

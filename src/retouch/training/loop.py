@@ -13,39 +13,18 @@ from torch.utils.data import DataLoader
 from retouch import models, tasks
 from retouch.errors import RetouchError, SettingsError
 from retouch.inference.network_files import save
-from retouch.models.base import Model
 from retouch.settings import ModelSettings, Settings
 from retouch.store import Scenes
 from retouch.synthesis.recipe import sample_seed
-from retouch.synthesis.samples import SampleBatch
 from retouch.tasks.base import Share, Task
 from retouch.training.checkpoint import Checkpoints
 from retouch.training.data import EchoBuffer, Mixture, StepData
 from retouch.training.digest import training_digest
+from retouch.training.learner import Batch, CondensedLearner, Learner
 from retouch.training.memory import keep_freed_memory
 from retouch.training.optimizer import average_weights, make_optimizer
 from retouch.training.progress import Progress
 from retouch.training.schedule import Clock, learning_rate
-
-
-class Batch:
-    """What one step learns from. A plain class: Fabric would convert the tensors of a dataclass in place."""
-
-    def __init__(self, samples: SampleBatch, position: float) -> None:
-        self.samples, self.position = samples, position
-
-
-class Learner(nn.Module):
-    """Model and objective as one module, so that the gradients of all processes meet: a batch → loss."""
-
-    def __init__(self, task: Task, model: Model, objective: nn.Module) -> None:
-        super().__init__()
-        self.task, self.model, self.objective = task, model, objective
-
-    def forward(self, batch: Batch) -> Tensor:
-        """Predict and compare; the position in steps says in which phase of the schedule the training is."""
-        prediction = self.model(self.task.model_input(batch.samples))
-        return self.objective(prediction, batch.samples, batch.position)
 
 
 def train(
@@ -105,7 +84,8 @@ def build(settings: Settings, model_settings: ModelSettings) -> Learner:
     model = model.to(memory_format=torch.channels_last)
     if settings.train.compile:
         model.compile()
-    return Learner(task, model, task.objective(model_settings))
+    learner = CondensedLearner if model.condenses else Learner
+    return learner(task, model, task.objective(model_settings), model_settings, settings.seed)
 
 
 def fit(
@@ -136,7 +116,7 @@ def fit(
         fabric.strategy.precision.load_state_dict(state["precision"])
 
     validation = mixture.validation_batches()
-    echo = EchoBuffer(mixture, model_settings.data_echoing_factor, fabric.device)
+    echo = EchoBuffer(mixture, model_settings.data_echoing_factor, fabric.device, learner, share)
     clock = Clock(model_settings, elapsed, fabric.broadcast)
     position = clock.position(step)
     progress.begin(step)
@@ -144,13 +124,12 @@ def fit(
     for item in _items(fabric, settings, model_settings, mixture, share, step):
         if position >= model_settings.steps:
             break
+        samples = echo.samples(item)
         torch.manual_seed(sample_seed(settings.seed, "step", step) + share.rank)
         for group in optimizer.param_groups:
             group["lr"] = group["rate"] * learning_rate(model_settings, position)
 
-        samples = echo.samples(item)
-        samples = task.augment(samples, model_settings, model, sample_seed(settings.seed, "augment 0", step), share)
-        loss = wrapped(Batch(samples, position))
+        loss = wrapped(Batch(learner.view(samples, step, share), position))
         _check_finite(loss, step, model_settings)
         fabric.backward(loss)
         if model_settings.gradient_norm is not None:

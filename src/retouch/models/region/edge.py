@@ -20,8 +20,19 @@ MAX_CERTAINTY = 10  # times the mean, as a network sees it
 
 
 @dataclass(frozen=True)
+class EdgeWindows:
+    """Windows around K pixels of each of N pictures, just inside the edge of its foreground."""
+
+    fine: Tensor  # N×K×5×SIDE²: colour, foreground, nearness to the edge; in [0, 1], or uint8 codes of that
+    wide: Tensor  # N×K×4×SIDE²: colour and foreground
+    position: Tensor  # N×K×2: x and y in (−1, 1)
+    valid: Tensor  # N×K: 1, or 0 where a picture has fewer edge pixels
+    length: Tensor  # N: all edge pixels of the picture ÷ its perimeter
+
+
+@dataclass(frozen=True)
 class EdgePixels:
-    """K pixels of each of N pictures, just inside the edge of its foreground; random ones, or the same ones at every call."""
+    """What windows say of their pixels."""
 
     features: Tensor  # N×K×PIXEL_FEATURES about zero
     here: Tensor  # N×K×3: the mean colour of the foreground at most 1 px away, both sides' next to the edge
@@ -30,24 +41,32 @@ class EdgePixels:
     variances: Tensor  # N×K×2, of both sides, summed over channels
     position: Tensor  # N×K×2: x and y in (−1, 1)
     valid: Tensor  # N×K: 1, or 0 where a picture has fewer edge pixels
+    length: Tensor  # N: all edge pixels of the picture ÷ its perimeter
 
 
-def edge_pixels(image: Tensor, mask: Tensor, count: int, random: bool) -> EdgePixels:
-    """At most `count` edge pixels of N×3×H×W pictures, sRGB in [0, 1], and N×1×H×W masks of their foreground."""
+def edge_windows(image: Tensor, mask: Tensor, count: int, random: bool) -> EdgeWindows:
+    """Windows around at most `count` edge pixels of N×3×H×W pictures, sRGB in [0, 1], with N×1×H×W masks of their foreground.
+
+    Random pixels, or the same ones at every call; those that there are come first.
+    """
     inside = (mask > INSIDE * mask.amax(dim=(1, 2, 3), keepdim=True)).to(image)
     is_near = dilate(1 - inside, 1) * inside + dilate(inside, 1) * (1 - inside)
     edge = is_near * inside
     order = torch.rand_like(edge) if random else fixed_order(edge)
-    scores, places = (edge * (1 + order)).flatten(1).topk(min(count, edge[0].numel()), dim=1)
+    # beyond the edge no two pixels are equal either: which of equals are first differs between runtimes
+    scores, places = (2 * edge + order - 1).flatten(1).topk(min(count, edge[0].numel()), dim=1)
     fine = patches_at(torch.cat([image, inside, is_near], dim=1), places, SIDE, 1)
     wide = patches_at(torch.cat([box_blur(image, WIDE_STEP), inside], dim=1), places, SIDE, WIDE_STEP)
     height, width = image.shape[-2:]
     row, column = torch.div(places, width, rounding_mode="floor"), places % width
     position = torch.stack([(2 * column + 1) / width - 1, (2 * row + 1) / height - 1], dim=-1).to(image)
-    return _describe(fine, wide, position, (scores > 0).to(image))
+    length = edge.sum(dim=(1, 2, 3)) / (2 * (height + width))
+    return EdgeWindows(fine, wide, position, (scores > 0).to(image), length)
 
 
-def _describe(fine: Tensor, wide: Tensor, position: Tensor, valid: Tensor) -> EdgePixels:
+def describe_edge(windows: EdgeWindows) -> EdgePixels:
+    """The numbers that a network and the fits take; windows in [0, 1]."""
+    fine, wide, valid = windows.fine, windows.wide, windows.valid
     colours, inside, is_near = fine[:, :, :3], fine[:, :, 3], fine[:, :, 4]
     sides = torch.stack([inside, 1 - inside])
     within = _within(fine)
@@ -64,10 +83,10 @@ def _describe(fine: Tensor, wide: Tensor, position: Tensor, valid: Tensor) -> Ed
         *(COLOUR_GAIN * side - COLOUR_SHIFT for side in (here, there)),
         COLOUR_GAIN * steps.flatten(2),
         relative[..., None],
-        position,
+        windows.position,
         (variances + 1e-4).log() / 2 + 2,
     ]
-    return EdgePixels(torch.cat(parts, dim=2), here, steps, certainty, variances, position, valid)
+    return EdgePixels(torch.cat(parts, dim=2), here, steps, certainty, variances, windows.position, valid, windows.length)
 
 
 def _within(fine: Tensor) -> dict[int, Tensor]:

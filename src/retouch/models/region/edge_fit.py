@@ -68,6 +68,6 @@ def describe_fits(edge: EdgePixels) -> tuple[Tensor, Tensor]:
         edge.variances[..., 1].mean(1),
         (step.abs().mean(2) * edge.valid).sum(1).square() / edge.valid.sum(1).clamp_min(1).square(),
     ]
-    numbers = [*map(magnitude, squares), edge.valid.mean(1)]
+    numbers = [*map(magnitude, squares), (edge.length + 1e-3).log()]
     features = torch.cat([torch.stack(numbers, dim=1), COEFFICIENT_GAIN * timid.flatten(1)], dim=1)
     return features, torch.stack([magnitude(square) for square in reliability], dim=1)

@@ -23,7 +23,8 @@ from retouch.models.layers.color_transforms import (
     suppress_slight_changes,
     terms,
 )
-from retouch.models.region.edge import PIXEL_FEATURES, EdgePixels, edge_pixels
+from retouch.models.region import condensed
+from retouch.models.region.edge import PIXEL_FEATURES, EdgePixels, EdgeWindows, describe_edge, edge_windows
 from retouch.models.region.edge_fit import (
     FIT_FEATURES,
     RELIABILITY_FEATURES,
@@ -41,10 +42,12 @@ MAX_STATISTIC = 4  # standard deviations: beyond, a picture is unlike those of t
 INITIAL_RIDGE = (0.3,) * 4 + (3.0,) * 6 + (10.0,) * 2
 """The first cost of each of TERMS: an affine transform, nearly."""
 LOG_RIDGE_RANGE = (-8.0, 5.0)
+MINIMUM_VARIANCE = 1e-5  # a root has no gradient at 0
 UNCHANGED_WEIGHT = math.log(math.e - 1)  # softplus of it is 1
 OFFSET_GAIN, PRIOR_GAIN = 0.1, 0.1  # of the colour range: what an output of 1 asks for
 PIXEL_OUTPUTS = 7  # weight, factor of the step, shares of the wider steps, three offsets
 GAIN_FEATURES = RELIABILITY_FEATURES + 4
+STORED_SHARE = 1.5  # edge pixels of a condensed sample, of those that a step sees: other ones each time
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,8 @@ class EdgeOptions:
 class EdgeRegion(Harmonizer):
     """`composite` and `mask` → a colour transform of the foreground. The options are those of `EdgeOptions`."""
 
+    condenses = True
+
     def __init__(self, **options: Any) -> None:
         super().__init__()
         self.options = EdgeOptions(**options)
@@ -95,7 +100,9 @@ class EdgeRegion(Harmonizer):
     def forward(self, batch: dict[str, Tensor]) -> TransformPrediction:
         """`composite` N×3×H×W in [0, 1] and `mask` N×1×H×W → picture and transform."""
         composite, mask = batch["composite"].contiguous(), batch["mask"]
-        coefficients = self._coefficients(composite, mask)[:, None]
+        count = self.options.edge_pixels if self.training else self.options.evaluation_edge_pixels
+        windows = edge_windows(composite, mask, count, random=self.training)
+        coefficients = self._coefficients(windows, _both_sides(composite, mask))[:, None]
         term_values = terms(composite)
         if not self.training:
             coefficients = suppress_slight_changes(coefficients, mask, term_values, self.options.minimum_change)
@@ -104,13 +111,21 @@ class EdgeRegion(Harmonizer):
         image = self.clamp_unless_training(apply_transforms(composite, transforms, term_values))
         return TransformPrediction(image, transforms=transforms, composite=composite)
 
-    def _coefficients(self, composite: Tensor, mask: Tensor) -> Tensor:
+    def condense(self, composite: Tensor, target: Tensor, mask: Tensor) -> condensed.CondensedSamples:
+        """What it learns from in place of N×3×H×W pictures and N×1×H×W masks."""
+        count = round(STORED_SHARE * self.options.edge_pixels)
+        return condensed.condense(composite, target, mask, _both_sides(composite, mask), count)
+
+    def condensed_errors(self, samples: condensed.CondensedSamples) -> Tensor:
+        """The error that it leaves on condensed samples, N means over pixels of squares summed over channels."""
+        return samples.errors(self._coefficients(samples.some_windows(self.options.edge_pixels), samples.statistics))
+
+    def _coefficients(self, windows: EdgeWindows, statistics: Tensor) -> Tensor:
         """N×len(TERMS)×3."""
-        count = self.options.edge_pixels if self.training else self.options.evaluation_edge_pixels
-        edge = edge_pixels(composite, mask, count, random=self.training)
+        edge = describe_edge(windows)
         fits, reliability = describe_fits(edge)
         pixels = self.mix(F.silu(self.embed(edge.features)))
-        picture = self._encode_picture(pixels, edge, torch.cat([_both_sides(composite, mask), fits], dim=1))
+        picture = self._encode_picture(pixels, edge, torch.cat([statistics, fits], dim=1))
         context = picture[:, None].expand(-1, pixels.shape[1], -1)
         outputs = self.pixel_head(torch.cat([self.pixel_norm(pixels), context], dim=2))
         weight = edge.certainty * F.softplus(outputs[..., 0] + UNCHANGED_WEIGHT)
@@ -124,12 +139,10 @@ class EdgeRegion(Harmonizer):
 
     def _encode_picture(self, pixels: Tensor, edge: EdgePixels, statistics: Tensor) -> Tensor:
         """N×K×width pixels and N×STATISTICS → N×width."""
-        valid = edge.valid[..., None]
-        pooled = [
-            (pixels * valid).sum(1) / valid.sum(1).clamp_min(1),
-            (pixels * edge.certainty[..., None]).sum(1),
-            (pixels * valid).amax(1),
-        ]
+        share = (edge.valid / edge.valid.sum(1, keepdim=True).clamp_min(1))[..., None]
+        mean = (pixels * share).sum(1)
+        variance = ((pixels - mean[:, None]).square() * share).sum(1)
+        pooled = [mean, (variance + MINIMUM_VARIANCE).sqrt(), (pixels * edge.certainty[..., None]).sum(1)]
         known = self.statistics_norm(statistics).clamp(-MAX_STATISTIC, MAX_STATISTIC)
         encoded: Tensor = self.picture_norm(self.picture_encoder(torch.cat([*pooled, known], dim=1)))
         return encoded

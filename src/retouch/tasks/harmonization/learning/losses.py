@@ -58,6 +58,18 @@ def relative_mse(image: Tensor, target: Tensor, composite: Tensor) -> Tensor:
     return ((image - target).square().mean(dim=(1, 2, 3)) / (before + MSE_FLOOR)).mean()
 
 
+def of_errors(settings: LossSettings, errors: Tensor, before: Tensor, area: Tensor, pixels: Tensor) -> Tensor:
+    """`objective` of N errors and the composites' own, means over pixels of squares summed over channels, in place of pictures.
+
+    `area` is the foreground's share of each picture, `pixels` their number. Only "mse" and "fn-mse", and the relative error.
+    """
+    if settings.reconstruction == "fn-mse":
+        loss = (errors * pixels / (area * pixels).clamp_min(settings.min_area)).mean()
+    else:
+        loss = errors.mean() / 3
+    return loss + settings.relative * (errors / (before + 3 * MSE_FLOOR)).mean()
+
+
 def mask_cross_entropy(predicted: Tensor, mask: Tensor) -> Tensor:
     """Cross entropy of a predicted mask in [0, 1] and the true one, N×1×H×W each; in float32, whatever the precision."""
     predicted = predicted.float().clamp(1e-6, 1 - 1e-6)

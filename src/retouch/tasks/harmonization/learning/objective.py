@@ -1,8 +1,11 @@
 """The objective of a harmonizer: equation 7 of Sg-MMH, of which every term but the reconstruction can be off."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
+from retouch.errors import SettingsError
 from retouch.models.harmonization import Prediction
 from retouch.models.layers.patch_discriminator import PatchDiscriminator
 from retouch.settings.harmonization import HarmonizationSettings
@@ -39,3 +42,17 @@ class Objective(nn.Module):
             generator, discriminator = adversarial(self.discriminator, prediction.image, samples.target)
             loss = loss + phase.weight * generator + discriminator
         return torch.as_tensor(loss)
+
+    def check_condensed(self) -> None:
+        """Raise SettingsError where the objective takes more than squared errors of pictures."""
+        loss = self.settings.loss
+        others = {key: getattr(loss, key) for key in ("perceptual", "sparsity", "smoothness", "mask") if getattr(loss, key)}
+        if loss.reconstruction == "charbonnier" or loss.normalisation != "equation" or others or self.settings.adversarial:
+            raise SettingsError(
+                f"architecture {self.settings.architecture} learns from squared errors alone: set models.*.loss to "
+                "reconstruction: mse or fn-mse, normalisation: equation, other weights but relative: 0, and adversarial: null"
+            )
+
+    def of_errors(self, errors: Tensor, samples: Any) -> Tensor:
+        """The loss of what a model leaves of condensed samples' errors, N means over pixels of squares summed over channels."""
+        return losses.of_errors(self.settings.loss, errors, samples.before, samples.area, samples.pixels)
