@@ -55,13 +55,14 @@ def segment_colours(image: Tensor, count: int) -> Segments:
     height, width = image.shape[-2:]
     position = POSITION_WEIGHT * pixel_positions(height, width, image.device).to(image)
     points = torch.cat([image.flatten(2).transpose(1, 2), position.expand(len(image), -1, -1)], dim=2)
+    points = points.double()  # so that no rounding of another runtime moves a pixel to another region
     side = round(count**0.5)
     rows, columns = (((torch.arange(side, device=image.device) + 0.5) * s / side).long() for s in (height, width))
     centres = points[:, (rows[:, None] * width + columns).flatten()]
     for step in range(CLUSTERING_STEPS):
         nearest = torch.cdist(points, centres).argmin(2)
         if step < CLUSTERING_STEPS - 1:
-            member = F.one_hot(nearest, count).to(image)
+            member = F.one_hot(nearest, count).to(points)
             total = member.sum(1)[..., None]
             centres = torch.where(total > 0, member.transpose(1, 2) @ points / total.clamp_min(1), centres)
     return _hard_segments(nearest.view(-1, height, width), nearest.new_zeros(len(image), count))
