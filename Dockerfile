@@ -7,6 +7,7 @@ COPY requirements.lock ./
 RUN /opt/retouch/bin/uv pip sync --no-cache --python /opt/retouch/bin/python requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY src ./src
+COPY pretrained ./pretrained
 RUN /opt/retouch/bin/uv pip install --no-cache --no-deps --python /opt/retouch/bin/python .
 
 FROM python:3.11-slim

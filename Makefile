@@ -8,7 +8,15 @@ export DVC_NO_ANALYTICS := 1
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
 
-.PHONY: help setup demo run check test test-slow lint format lock status weights clean
+# a value as one word of the shell
+quote = '$(subst ','\'',$(1))'
+fail = { echo "error: $(1)" >&2; exit 2; }
+check-photo = test -f $(call quote,$(PHOTO)) || $(call fail,PHOTO=… must be a photograph that exists); \
+	$(if $(MASK),test -f $(call quote,$(MASK)) || $(call fail,MASK=… must be a picture that exists),\
+	$(if $(wildcard pretrained/region-free/card.json),,$(call fail,MASK=… is missing: give a mask of what was pasted)))
+photo-options = $(if $(MASK),--mask $(call quote,$(MASK)) $(if $(wildcard pretrained/region/card.json),,--model seam-fit))
+
+.PHONY: help setup demo photo run check test test-slow lint format lock status weights clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -23,9 +31,17 @@ $(VENV)/.synced: requirements.lock pyproject.toml
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
-demo: setup  ## drawn scenes → trained, measured, promoted models, in minutes on two cores
+demo: setup  ## drawn scenes → trained, promoted models, in minutes; with PHOTO=… MASK=… then your own photograph
+	@$(if $(PHOTO),$(check-photo))
 	retouch use sample
 	@$(MAKE) --no-print-directory run
+	@$(if $(PHOTO),$(MAKE) --no-print-directory photo)
+
+photo: setup  ## harmonize PHOTO=… MASK=… with the model that is there, into results/
+	@$(check-photo)
+	@mkdir -p results
+	@echo "your photograph, harmonized:"
+	@retouch harmonize $(call quote,$(PHOTO)) --out results --overwrite $(photo-options)
 
 run: setup  ## the same on the settings in params.yaml
 	retouch download

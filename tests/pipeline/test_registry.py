@@ -287,7 +287,9 @@ def test_the_command_line_takes_the_network_that_suits_what_it_is_given(project:
     Image.fromarray(photo).save("photo.png")
     Image.fromarray(np.full((48, 40), 255, np.uint8)).save("mask.png")
     for arguments, is_changed in (([], False), (["--mask", "mask.png"], True)):
-        result = CliRunner().invoke(app, ["harmonize", "photo.png", "--out", "result.png", "--overwrite", *arguments])
+        result = CliRunner().invoke(
+            app, ["harmonize", "photo.png", "--model", PRODUCT, "--out", "result.png", "--overwrite", *arguments]
+        )
         assert result.exit_code == 0, result.output
         assert (not np.array_equal(np.asarray(Image.open("result.png")), photo)) is is_changed
 

@@ -18,7 +18,7 @@ from retouch.evaluation.triples import find_triples
 from retouch.images import resize
 from retouch.inference.network_files import method, save
 from retouch.models import create
-from retouch.registry.champion import find, load
+from retouch.registry.selection import select
 
 SHARED = Path("../shared/photos/iHarmony4").resolve()
 HEIGHT, WIDTH = 90, 120
@@ -191,8 +191,7 @@ def test_files_that_only_tifffile_reads_are_measured(folder):
 
 
 def test_a_method_without_training_is_a_model_by_name(folder):
-    assert find("seam-fit") is None
-    network = load("seam-fit", ("image", "mask"))
+    network = select("seam-fit", True).load(True)
     composite, mask = (np.asarray(Image.open(folder / f"day/{role}/p0.png")) for role in ("composite", "mask"))
     np.testing.assert_array_equal(harmonizer(network)(composite, mask), methods_without_training()["seam-fit"](composite, mask))
     assert method("poisson").size == 256

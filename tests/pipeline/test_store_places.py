@@ -77,7 +77,7 @@ def test_the_tables_say_what_the_client_says(served: Settings, monkeypatch: pyte
         store.delete_model_version("idih", "3")
     expected = read_by_client()
     assert set(expected) == {"empty", "harmonizer", "idih", "sgmmh-om"}
-    assert set(expected["idih"]) == {"champion", "other"}
+    assert set(expected["idih"]) == {"champion", "drawn", "other"}
     monkeypatch.setattr(reader, "read_by_client", lambda: pytest.fail("the tables were not read"))
     assert read_registry() == expected
     for versions in read_registry().values():
@@ -160,11 +160,11 @@ def test_a_moved_project_harmonizes_without_mlflow(served: Settings, tmp_path: P
         "import sys, atexit\n"
         "atexit.register(lambda: print([name for name in ('mlflow', 'pandas', 'scipy') if name in sys.modules]))\n"
         "from retouch.cli import app\n"
-        "sys.argv = ['retouch', 'harmonize', 'photo.png', '--mask', 'mask.png']\napp.main()"
+        "sys.argv = ['retouch', 'harmonize', 'photo.png', '--mask', 'mask.png', '--model', 'harmonizer']\napp.main()"
     )
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     assert done.stdout == "photo-harmonized.png\n[]\n"
-    assert done.stderr.splitlines()[0] == "model: harmonizer version 1 (idih)"
+    assert done.stderr.splitlines()[0] == "model: harmonizer version 1 (idih), trained on drawn scenes"
 
 
 def test_a_copy_has_its_own_artifacts(served: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -80,22 +80,28 @@ def test_status_lists_versions_and_of_a_product_what_it_holds(
     from retouch.cli import registry
     from retouch.registry import status as room
 
-    version = {"version": 3, "task": "harmonization", "variant": "mask", "ratio": 0.4, "promoted_at": "2026-01-02T03:04:05"}
-    sources = {"mask": {"model": "idih", "version": 3, "ratio": "0.4"}, "maskless": {"model": "sgmmh-om", "version": 1}}
+    version = {"version": 3, "task": "harmonization", "variant": "mask", "ratio": 0.4, "promoted_at": "2026-01-02T03:04:05",
+               "data_sources": "sample"}  # fmt: skip
+    sources = {
+        "mask": {"model": "idih", "version": 3, "ratio": "0.4", "data_sources": "ade20k lip"},
+        "maskless": {"model": "sgmmh-om", "version": 1},
+    }
     product = {"version": 2, "task": "harmonization", "sources": sources, "not_compared": "region shares no test set"}
     models = {
         "idih": {"champion": version, "challenger": version | {"version": 4, "promoted_at": None}},
-        "region": {"champion": version, "challenger": version},
+        "region": {"champion": version, "challenger": version, "drawn": version},
         "harmonizer": {"champion": product},
     }
     monkeypatch.setattr(room, "status", lambda: {"models": models, "tracking_uri": "sqlite:///mlflow.db"})
     registry.status()
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert ["idih", "harmonization", "mask", "champion", "3", "0.400", "–", "–", "2026-01-02", "03:04"] in lines
-    assert ["idih", "harmonization", "mask", "challenger", "4", "0.400", "–", "–", "–"] in lines
-    assert [line[3] for line in lines if line[0] == "region"] == ["champion"]
-    assert ["harmonizer", "(idih", "3)", "harmonization", "mask", "champion", "2", "0.400", "–", "–", "–"] in lines
-    assert ["harmonizer", "(sgmmh-om", "1)", "harmonization", "maskless", "champion", "2", "–", "–", "–", "–"] in lines
+    idih = ["idih", "harmonization", "mask"]
+    assert [*idih, "champion", "3", "0.400", "drawn", "scenes", "–", "–", "2026-01-02", "03:04"] in lines
+    assert [*idih, "challenger", "4", "0.400", "drawn", "scenes", "–", "–", "–"] in lines
+    assert [line[3:5] for line in lines if line[0] == "region"] == [["champion,", "drawn"]]
+    holding = ["harmonizer", "(idih", "3)", "harmonization", "mask", "champion"]
+    assert [*holding, "2", "0.400", "ade20k", "lip", "–", "–", "–"] in lines
+    assert ["harmonizer", "(sgmmh-om", "1)", "harmonization", "maskless", "champion", "2", "–", "–", "–", "–", "–"] in lines
     assert ["harmonizer:", "region", "shares", "no", "test", "set"] in lines
     models.clear()
     registry.status()

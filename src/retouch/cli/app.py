@@ -2,7 +2,7 @@
 
 import typer
 
-from retouch.cli import data, edit, environment, harmonize, masks, output, registry, score, stages
+from retouch.cli import data, edit, environment, harmonize, masks, output, registry, score, shipped, stages
 from retouch.cli.batch import FULL, NO_PLACE, READ_ONLY, REMEDY, place_of
 from retouch.errors import RetouchError
 
@@ -13,7 +13,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for room in (harmonize, edit, masks, registry, score, data, stages):
+for room in (harmonize, edit, masks, registry, score, shipped, data, stages):
     app.add_typer(room.commands)
 
 

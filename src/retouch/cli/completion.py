@@ -18,8 +18,9 @@ def files(incomplete: str) -> list[str]:
 
 
 def models(incomplete: str) -> list[str]:
-    """Registered models, methods without training, and networks' files that begin so."""
-    return [*registered_models(incomplete), *_beginning(incomplete, _methods), *_networks(incomplete)]
+    """Registered and shipped models, methods without training, and networks' files that begin so."""
+    named = [*registered_models(incomplete), *_beginning(incomplete, _shipped), *_beginning(incomplete, _methods)]
+    return [*dict.fromkeys(named), *networks(incomplete)]
 
 
 def registered_models(incomplete: str) -> list[str]:
@@ -31,6 +32,11 @@ def registered_models(incomplete: str) -> list[str]:
         yield from read_tables() or ()
 
     return _beginning(incomplete, names)
+
+
+def shipped_models(incomplete: str) -> list[str]:
+    """The shipped models by name, and files."""
+    return [*_beginning(incomplete, _shipped), *networks(incomplete)]
 
 
 def trained_models(incomplete: str) -> list[str]:
@@ -57,6 +63,12 @@ def formats(incomplete: str) -> list[str]:
         return (suffix[1:] for suffix in SUFFIXES.values())
 
     return _beginning(incomplete, names)
+
+
+def _shipped() -> Iterator[str]:
+    from retouch.shipped import places
+
+    return iter(places.names())
 
 
 def _methods() -> Iterator[str]:
@@ -97,7 +109,7 @@ def _settings() -> dict:
     return yaml.safe_load(Path("params.yaml").read_text())
 
 
-def _networks(incomplete: str) -> list[str]:
+def networks(incomplete: str) -> list[str]:
     """The networks and folders that begin so; none where nothing has been typed, as folders would hide the models' names."""
     if not incomplete:
         return sorted(str(path) for path in Path("artifacts").glob(f"*/model{NETWORK_SUFFIX}"))

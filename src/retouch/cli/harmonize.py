@@ -1,6 +1,7 @@
 """`retouch harmonize`: make composited photographs look real."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,8 +31,7 @@ if TYPE_CHECKING:
 
     from retouch.inference.harmonize_photos import Networks
     from retouch.inference.jobs import Job
-    from retouch.inference.network_files import LoadedNetwork
-    from retouch.registry.reader import Version
+    from retouch.registry.selection import Selection
 
 REGIONS = "What was pasted"
 EXAMPLES = """\
@@ -52,12 +52,14 @@ commands = typer.Typer()
 def harmonize(
     photos: Photos,
     model: Annotated[
-        str,
+        str | None,
         typer.Option(
             autocompletion=completion.models,
-            help="A registered model, a method without training such as seam-fit, or a network's .safetensors file.",
+            help="A registered or shipped model, a method without training such as seam-fit, or a network's file. By default "
+            "the champion if it was trained on photographs, else a shipped model.",
+            show_default=False,
         ),
-    ] = "harmonizer",
+    ] = None,
     mask: Annotated[
         list[Path] | None,
         path_option(
@@ -110,7 +112,7 @@ def harmonize(
 ) -> None:
     """Make composited photographs look real."""
     from retouch.inference.jobs import Naming, plan
-    from retouch.registry.champion import find
+    from retouch.registry.selection import select
 
     if labels is not None and parse:
         raise RetouchError("--labels and --parse both name a label map: leave one out")
@@ -124,31 +126,23 @@ def harmonize(
     if not report.many:
         with batch.reporting(every[0].photo, report):  # what is no photo is an error before the network is loaded
             work.count_pixels(every[0].photo)
-    version = find(model)
-    networks = work.Networks(_loader(model))
+    selection = replace(select(model, bool(mask)), with_labels=parse or labels is not None)
+    networks = work.Networks(selection.load)
     options = work.Options(strength, split_mask, _scene_parser() if parse else None, overwrite)
-    steps = work.harmonize_steps(networks, options, lambda: _prepare(model, version, todo, networks, report))
+    steps = work.harmonize_steps(networks, options, lambda: _prepare(selection, todo, networks, report))
     with environment.collect_seldom():
         batch.run(todo, steps, report, jobs)
 
 
-def _loader(model: str) -> "Callable[[bool], LoadedNetwork]":
-    def load(with_mask: bool) -> "LoadedNetwork":
-        from retouch.registry import champion
-
-        return champion.load(model, ("image", "mask") if with_mask else ("image",))
-
-    return load
-
-
-def _prepare(model: str, version: "Version | None", jobs: "Sequence[Job]", networks: "Networks", report: batch.Report) -> None:
+def _prepare(selection: "Selection", jobs: "Sequence[Job]", networks: "Networks", report: batch.Report) -> None:
     """Load the networks that jobs take, say which they are, and what a mask is to them."""
     loaded = {with_mask: networks.of(with_mask) for with_mask in sorted({bool(job.masks) for job in jobs}, reverse=True)}
     names = list(dict.fromkeys(network.architecture for network in loaded.values()))
     size = next(iter(loaded.values())).size
-    report.model = {"name": model, "version": version and version.version, "networks": names, "size": size}
-    if version is not None:
-        report.note(f"model: {model} version {version.version} ({', '.join(names)})")
+    version = selection.version and selection.version.version
+    report.model = {"name": selection.name, "version": version, "networks": names, "size": size}
+    if (line := selection.line(names)) is not None:
+        report.note(line)
 
 
 def _scene_parser() -> "Callable[[np.ndarray], np.ndarray]":

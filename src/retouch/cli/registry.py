@@ -51,7 +51,7 @@ def status(json: AsJson = False) -> None:
         for alias, version in _aliased_versions(versions)
         for row in _version_rows(name, alias, version)
     ]
-    output.table(("model", "task", "inputs", "alias", "version", "ratio", "git", "data", "promoted"), rows)
+    output.table(("model", "task", "inputs", "alias", "version", "ratio", "trained on", "git", "data", "promoted"), rows)
     for name, versions in state["models"].items():
         if notes := (versions.get("champion") or {}).get("not_compared"):
             output.line(f"{name}: {notes}")
@@ -76,16 +76,19 @@ def _costs(variant: "Variant") -> tuple[str, str]:
 
 
 def _aliased_versions(versions: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """The champion, and the challenger where it is another version."""
-    champion, challenger = versions.get("champion"), versions.get("challenger")
-    rows = [("champion", champion)] if champion else []
-    if challenger and (champion is None or challenger["version"] != champion["version"]):
-        rows.append(("challenger", challenger))
-    return rows
+    """The versions at aliases, each once; the challenger's alias only where it is another version than the champion."""
+    by_number: dict[int, tuple[list[str], dict[str, Any]]] = {}
+    for alias in ("champion", "drawn", "challenger"):
+        version = versions.get(alias)
+        if version and not (alias == "challenger" and version["version"] in by_number):
+            by_number.setdefault(version["version"], ([], version))[0].append(alias)
+    return [(", ".join(aliases), version) for aliases, version in by_number.values()]
 
 
 def _version_rows(name: str, alias: str, version: dict[str, Any]) -> list[tuple[str, ...]]:
     """One row; of a product, one for each model that it holds."""
+    from retouch.registry.origin import described
+
     sources = version.get("sources") or {version.get("variant"): version}
     return [
         (
@@ -95,6 +98,7 @@ def _version_rows(name: str, alias: str, version: dict[str, Any]) -> list[tuple[
             alias,
             str(version["version"]),
             _ratio(source.get("ratio")),
+            described(source) or "–",
             (source.get("git_commit") or "–")[:SHORT_HASH],
             (source.get("data_md5") or "–")[:SHORT_HASH],
             (version.get("promoted_at") or "–")[:16].replace("T", " "),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a sheet that exists. Without it, it is kept.")]
 PANEL = "Models"
-DEFAULT, BEST_METHOD = "harmonizer", "seam-fit"
+BEST_METHOD = "seam-fit"
 commands = typer.Typer()
 
 
@@ -30,7 +30,7 @@ def score(
         list[str] | None,
         typer.Option(
             autocompletion=completion.models,
-            help="A registered model, a method such as seam-fit, or a network's .safetensors file. Repeatable.",
+            help="A registered or shipped model, a method such as seam-fit, or a network's file. Repeatable.",
         ),
     ] = None,
     json: AsJson = False,
@@ -84,15 +84,22 @@ def score(
 def _load(names: list[str] | None) -> "dict[str, Harmonize]":
     """The models by the names given; without names what `retouch harmonize` uses, or none where nothing is registered."""
     from retouch.evaluation.score import harmonizer
-    from retouch.registry.champion import load
+    from retouch.registry.selection import select
 
     try:
-        return {name: harmonizer(load(name, ("image", "mask"))) for name in names or (DEFAULT,)}
+        selections = {name: select(name, True) for name in names} if names else {one.name: one for one in [select(None, True)]}
     except TrackingError as error:
         if names:
             raise
         output.note(f"only the methods without training are measured: {error}")
         return {}
+    models = {}
+    for name, selection in selections.items():
+        network = selection.load(True)
+        models[name] = harmonizer(network)
+        if (line := selection.line([network.architecture])) is not None:
+            output.note(line)
+    return models
 
 
 def _check_place(sheet: Path, triples: "Triples", overwrite: bool) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from retouch.registry import CHAMPION
 from retouch.registry.choice import Candidate, Choice, choose
+from retouch.registry.origin import ADOPTED, DATA_SOURCES, DRAWN
 from retouch.registry.versions import WITHDRAWN, download, number, registered_model, set_champion, set_tags, upload, version_at
 from retouch.serving import package
 
@@ -27,6 +28,8 @@ REFUSED = "refused"  # tag of a product's version: JSON list of the weights that
 NOT_COMPARED = "not_compared"  # tag of a product's version: champions that could not be compared with those it holds, and why
 TASK = "product_of"  # tag of a registered model that is a product
 LINEAGE = (
+    ADOPTED,
+    DATA_SOURCES,
     "git_commit",
     "git_dirty",
     "data_md5",
@@ -101,7 +104,8 @@ def _refresh(store: MlflowClient, product: str, champions: Champions) -> int | N
     }
     if not choices:
         if serving is not None and WITHDRAWN in serving.tags:
-            store.delete_registered_model_alias(product, CHAMPION)
+            for alias in (CHAMPION, DRAWN):
+                store.delete_registered_model_alias(product, alias)
             return None
         return number(serving)
     best = {variant: champions[variant][choice.best.name] for variant, choice in choices.items()}

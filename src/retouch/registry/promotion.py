@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,7 @@ from retouch.settings import Settings
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+    from retouch.inference.network_files import LoadedNetwork
     from retouch.tasks.base import Task
 
 MOST_REASONS = 10  # in the tag of a version; the run's artifact has all
@@ -51,18 +52,27 @@ class Outcome:
 def promote(settings: Settings, name: str) -> Outcome:
     """Judge the trained model `name` and make it champion if the verdict is to promote; registers it first if need be.
 
+    Raises as `judge` does.
+    """
+    registered = ensure(settings, name)
+    return judge(settings, registered, measurement(settings, name, ModelFiles.of(name), registered.test_sets))
+
+
+def judge(settings: Settings, registered: Registered, scores: Measurement) -> Outcome:
+    """Judge a registered version by its scores and make it champion if the verdict is to promote.
+
     A champion measured on other test sets is measured again on those of now. The verdict is kept as a tag of the version and
     with its run. Raises TrackingError, also when someone else moves the champion meanwhile.
     """
-    registered = ensure(settings, name)
+    name = registered.name
     with tracking.connect() as store:
         candidate = store.get_model_version(name, str(registered.version))
         champion = version_at(store, name)
-        scores = measurement(settings, name, ModelFiles.of(name), registered.test_sets, candidate.tags.get(WITHDRAWN))
+        scores = replace(scores, withdrawn=candidate.tags.get(WITHDRAWN))
         set_tags(store, candidate, score_tags(scores, candidate.tags["primary"]))
         if number(champion) == registered.version:
             return Outcome(name, registered.version, "champion", _reigning(settings, scores), registered.version)
-        verdict = _judge(settings, store, registered, scores, champion)
+        verdict = _judge(settings, store, tasks.get(candidate.tags["task"]), registered, scores, champion)
         _keep(store, registered, champion, verdict)
         if verdict.decision is not Decision.PROMOTE:
             state = "held" if verdict.decision is Decision.HOLD else "rejected"
@@ -86,6 +96,18 @@ def short_verdict(verdict: Mapping[str, Any]) -> str:
     return json.dumps(short, sort_keys=True, ensure_ascii=False, allow_nan=False)
 
 
+def measure_now(settings: Settings, task: Task, network: LoadedNetwork, benchmarks: Iterable[str]) -> str:
+    """The per-sample CSV of a network on frozen test sets, as evaluation writes it."""
+    import pandas as pd
+
+    from retouch.evaluation.measure import measure
+
+    measurer = task.measurer(settings.evaluate, Path("weights"))
+    sets = [Path("test_sets") / f"{benchmark}.arrow" for benchmark in benchmarks]
+    tables = [measure(task, network.module, path, settings.evaluate, measurer) for path in sets]
+    return pd.concat(tables).to_csv(index=False, float_format="%.6g")
+
+
 def _reigning(settings: Settings, scores: Measurement) -> Verdict:
     verdict = decide(scores, None, settings.gate)
     if verdict.decision is Decision.PROMOTE:
@@ -93,24 +115,27 @@ def _reigning(settings: Settings, scores: Measurement) -> Verdict:
     return verdict
 
 
-def _judge(settings: Settings, store: MlflowClient, registered: Registered, scores: Measurement, champion: Any) -> Verdict:
+def _judge(
+    settings: Settings, store: MlflowClient, task: Task, registered: Registered, scores: Measurement, champion: Any
+) -> Verdict:
     alone = decide(scores, None, settings.gate, settings.seed)
     if champion is None:
         return alone
     try:
-        before = _champions_scores(settings, store, registered, champion)
+        before = _champions_scores(settings, store, task, registered, champion)
     except RetouchError as error:
         if alone.decision is Decision.REJECT:
             return alone
         reason = f"the champion, version {champion.version}, cannot be measured: {error}"
         return Verdict(Decision.HOLD, (reason,), alone.figures)
-    set_tags(store, champion, score_tags(before, tasks.get(settings.model(registered.name).task).primary))
+    set_tags(store, champion, score_tags(before, task.primary))
     return decide(scores, before, settings.gate, settings.seed)
 
 
-def _champions_scores(settings: Settings, store: MlflowClient, registered: Registered, champion: Any) -> Measurement:
+def _champions_scores(
+    settings: Settings, store: MlflowClient, task: Task, registered: Registered, champion: Any
+) -> Measurement:
     """The champion's per-sample scores on the candidate's test sets: those kept with its run, the others measured now."""
-    task = tasks.get(settings.model(registered.name).task)
     if champion.tags.get("task", task.name) != task.name:
         raise TrackingError(f"it is a model of the task {champion.tags['task']}; give the new model another name")
     paths = {benchmark: score_file(benchmark, test_set) for benchmark, test_set in registered.test_sets.items()}
@@ -128,16 +153,10 @@ def _champions_scores(settings: Settings, store: MlflowClient, registered: Regis
 
 
 def _measure(settings: Settings, task: Task, champion: Any, benchmarks: list[str], folder: Path) -> str:
-    import pandas as pd
-
-    from retouch.evaluation.measure import measure
     from retouch.inference.network_files import load
 
     network = load(network_file(download(champion.name, int(champion.version), folder)))
-    measurer = task.measurer(settings.evaluate, Path("weights"))
-    sets = [Path("test_sets") / f"{benchmark}.arrow" for benchmark in benchmarks]
-    tables = [measure(task, network.module, path, settings.evaluate, measurer) for path in sets]
-    return pd.concat(tables).to_csv(index=False, float_format="%.6g")
+    return measure_now(settings, task, network, benchmarks)
 
 
 def _keep(store: MlflowClient, registered: Registered, champion: Any, verdict: Verdict) -> None:

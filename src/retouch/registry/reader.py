@@ -16,7 +16,6 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from retouch import tracking
-from retouch.registry import CHAMPION
 from retouch.tracking.client import EXPERIMENT, database
 from retouch.tracking.relocation import relocate
 
@@ -67,12 +66,6 @@ def read_tables() -> dict[str, dict[str, Version]] | None:
             return _read(connection)
     except sqlite3.Error:
         return None
-
-
-def champion_of(name: str) -> tuple[bool, Version | None]:
-    """Whether a model is registered, and its champion."""
-    models = read_registry()
-    return name in models, models.get(name, {}).get(CHAMPION)
 
 
 def read_by_client() -> dict[str, dict[str, Version]]:

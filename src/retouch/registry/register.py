@@ -15,7 +15,8 @@ from retouch.errors import SettingsError, StoreError
 from retouch.files import digest, sha256_file, write_json
 from retouch.registry import CHALLENGER
 from retouch.registry.measurements import read, split, summary
-from retouch.registry.versions import upload
+from retouch.registry.origin import DATA_SOURCES, data_sources
+from retouch.registry.versions import set_tags, upload
 from retouch.serving import package
 from retouch.settings import Settings
 
@@ -93,7 +94,7 @@ def ensure(settings: Settings, name: str) -> Registered:
     sha256 = sha256_file(files.model)
     test_sets = summary(files.report, sha256)["test_sets"]
     with tracking.connect() as store:
-        version = _version_of(store, name, sha256)
+        version = version_of(store, name, sha256)
         if version is None:
             scores = measurement(settings, name, files, test_sets)
             entry = package.describe(network)
@@ -101,6 +102,7 @@ def ensure(settings: Settings, name: str) -> Registered:
                 **tracking.lineage(),
                 **score_tags(scores, tasks.get(settings.model(name).task).primary),
                 **{key: entry[key] for key in ("product", "task", "variant")},
+                DATA_SOURCES: data_sources(settings, name),
                 "model_sha256": sha256,
                 "params_digest": digest(settings.model_dump(mode="json", by_alias=True)),
                 "training_digest": network.metadata["digest"],
@@ -110,6 +112,8 @@ def ensure(settings: Settings, name: str) -> Registered:
                 package.build(files.model, network, folder := Path(temporary) / "model")
                 version = upload(store, name, run_id, folder, tags, figures(scores, files))
             tracking.log_files(run_id, [path for key in SHOWN if (path := files.report / key).exists()], "evaluation")
+        elif DATA_SOURCES not in version.tags:  # registered before there was that tag
+            set_tags(store, version, {DATA_SOURCES: data_sources(settings, name)})
         store.set_registered_model_alias(name, CHALLENGER, str(version.version))
         keep_scores(store, version.run_id, files.per_image.read_text(), test_sets)
     return Registered(name, int(version.version), version.run_id, sha256, test_sets)
@@ -170,7 +174,8 @@ def _load(settings: Settings, name: str) -> tuple[ModelFiles, LoadedNetwork]:
     return files, load(files.model)
 
 
-def _version_of(store: MlflowClient, name: str, sha256: str) -> Any:
+def version_of(store: MlflowClient, name: str, sha256: str) -> Any:
+    """The newest version of a model with these weights, or None."""
     versions = store.search_model_versions(f"name = '{name}' and tags.model_sha256 = '{sha256}'")
     current = [version for version in versions if "variant" in version.tags]  # others are packages of an older form
     return max(current, key=lambda version: int(version.version), default=None)

@@ -9,23 +9,26 @@ from typing import Any
 
 from retouch import tracking
 from retouch.registry import CHALLENGER, CHAMPION
+from retouch.registry.origin import ADOPTED, DATA_SOURCES, DRAWN
 from retouch.registry.reader import Version, read_registry
 
 FROM_TAGS = (
     *("git_commit", "data_md5", "dvc_lock_sha256", "params_digest", "training_digest", "model_sha256"),
     *("task", "variant", "primary", "promoted_at", "promoted_from", "rolled_back", "rolled_back_at", "not_compared"),
+    *(DATA_SOURCES, ADOPTED),
 )
 FROM_JSON = ("test_sets", "sources", "verdict")
 
 
 def status() -> dict[str, Any]:
-    """`tracking_uri`, `serving` (one sentence), and `models`: per registered model its champion and challenger, or None.
+    """`tracking_uri`, `serving` (one sentence), and `models`: per registered model its champion, its challenger and
+    `drawn`, the last champion trained on drawn scenes alone, or None.
 
     Each is a version with its figures and lineage; a product's version has those of its `sources`. What is not known is None.
     Raises TrackingError.
     """
     models = {
-        name: {alias: _describe(versions[alias]) if alias in versions else None for alias in (CHAMPION, CHALLENGER)}
+        name: {alias: _describe(versions[alias]) if alias in versions else None for alias in (CHAMPION, CHALLENGER, DRAWN)}
         for name, versions in read_registry().items()
     }
     return {"tracking_uri": tracking.uri(), "serving": _sentence(models), "models": models}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from retouch import tracking
 from retouch.errors import TrackingError
 from retouch.registry import CHAMPION
+from retouch.registry.origin import DRAWN, is_drawn
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -104,6 +105,7 @@ def set_champion(store: MlflowClient, name: str, version: int, expected: int | N
     store.set_registered_model_alias(name, CHAMPION, str(version))
     # last, so that an interruption leaves a history that leads back, never one that leads on
     store.set_registered_model_tag(name, HISTORY, json.dumps([*past, version][-LONGEST_HISTORY:]))
+    _set_drawn(store, name, [*past, version])
 
 
 def restore_champion(store: MlflowClient, name: str, reason: str) -> tuple[int, int]:
@@ -126,6 +128,7 @@ def restore_champion(store: MlflowClient, name: str, reason: str) -> tuple[int, 
     store.set_model_version_tag(name, str(present), "rolled_back_at", now())
     store.set_registered_model_alias(name, CHAMPION, str(restored))
     store.set_registered_model_tag(name, HISTORY, json.dumps(past))
+    _set_drawn(store, name, past)
     return restored, present
 
 
@@ -141,6 +144,19 @@ def _before(past: list[int], present: int) -> list[int]:
     while before and before[-1] == present:
         before.pop()
     return before
+
+
+def _set_drawn(store: MlflowClient, name: str, past: list[int]) -> None:
+    """Point the alias `drawn` to the last champion that was trained on drawn scenes alone, or remove it without one."""
+    model = registered_model(store, name)
+    present = model.aliases.get(DRAWN) if model else None
+    for version in reversed(past):
+        if _can_serve(store, name, version) and is_drawn(store.get_model_version(name, str(version)).tags):
+            if str(version) != str(present):
+                store.set_registered_model_alias(name, DRAWN, str(version))
+            return
+    if present is not None:
+        store.delete_registered_model_alias(name, DRAWN)
 
 
 def _can_serve(store: MlflowClient, name: str, version: int) -> bool:
