@@ -1,12 +1,41 @@
 """ONNX networks on the CPU, and the scene parser, which is one."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from retouch.errors import WeightsError
 from retouch.files import sha256_file
-from retouch.settings import ParserSettings
+
+if TYPE_CHECKING:
+    from retouch.settings import ParserSettings
+
+THREADS = 2
+
+
+def open_session(path: Path, place: str, is_optimized: bool = False) -> Any:
+    """An onnxruntime session of a file. `is_optimized` says that its graph needs no work any more, which takes long.
+
+    Raises WeightsError, which calls the file `place`, where it is no ONNX network.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = THREADS
+    options.log_severity_level = 3
+    if is_optimized:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        # onnxruntime raises classes of its own that share no useful base
+        raise WeightsError(f"{place} is not an ONNX network: {first_line(error)}") from None
+
+
+def first_line(error: Exception) -> str:
+    """What onnxruntime says is wrong."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 class OnnxNetwork:
@@ -16,20 +45,11 @@ class OnnxNetwork:
     """
 
     def __init__(self, path: Path, key: str, what: str) -> None:
-        import onnxruntime
-
         is_option = key.startswith("--")
         place = f"{key} {path}" if is_option else f"{key}.path {path}"
         if not path.is_file():
             raise WeightsError(f"{place} is missing: name an ONNX {what}{'' if is_option else f', or set {key} to null'}")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 2
-        options.log_severity_level = 3
-        try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:
-            # onnxruntime raises classes of its own that share no useful base
-            raise WeightsError(f"{place} is not an ONNX network: {str(error).splitlines()[0]}") from None
+        self._session = open_session(path, place)
         self._input = self._session.get_inputs()[0].name
         self._output = self._session.get_outputs()[0].name
         sides = self._session.get_inputs()[0].shape[2:]
@@ -43,7 +63,7 @@ class OnnxNetwork:
         try:
             (output,) = self._session.run([self._output], {self._input: pixels})
         except Exception as error:
-            raise WeightsError(f"{self._refusal}: {str(error).splitlines()[0]}") from None
+            raise WeightsError(f"{self._refusal}: {first_line(error)}") from None
         return output
 
 
@@ -53,7 +73,7 @@ class OnnxParser:
     Raises WeightsError when the file is missing or is not such a network.
     """
 
-    def __init__(self, settings: ParserSettings) -> None:
+    def __init__(self, settings: "ParserSettings") -> None:
         self._network = OnnxNetwork(Path(settings.path), "parse.parser", "scene parser")
         self._settings = settings
         self.name = self._network.name

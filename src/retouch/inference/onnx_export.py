@@ -1,0 +1,156 @@
+"""A harmonizer that predicts colour transforms, as one ONNX file: what `shipped_network` opens."""
+
+import copy
+import json
+import math
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from retouch.drawn_scenes.draw import draw
+from retouch.errors import RetouchError
+from retouch.files import atomic_file
+from retouch.images import to_tensor
+from retouch.inference import shipped_network
+from retouch.inference.network_files import METADATA_KEY, LoadedNetwork
+from retouch.models.harmonization import Harmonizer
+from retouch.models.layers.color_transforms import Transforms, apply_transforms
+from retouch.models.layers.layer_data import LayerData
+from retouch.parsing.onnx import THREADS
+
+OPSET = 17
+TOLERANCE = 1e-4
+"""How far the two answers may be apart, of the colour range."""
+CHECKS = 6
+"""Drawn composites that both forms are compared on."""
+TINT = (1.25, 0.95, 0.75)  # of their objects
+
+
+def export(network: LoadedNetwork, path: Path) -> None:
+    """Write a network for its working size; equal networks give equal bytes.
+
+    Its answers to a few drawn composites are compared with those of PyTorch before the file is there. Label maps, which some
+    networks can use, are no input of the file.
+
+    Raises RetouchError for a network that predicts no colour transforms, and where an answer is off by more than TOLERANCE.
+    """
+    pictures, masks = composites(network.size)
+    inputs = {"composite": to_tensor(pictures[:1])}
+    if network.module.needs_mask:
+        inputs["mask"] = to_tensor(masks[:1])
+    with torch.inference_mode():
+        prediction = network.module.eval()(inputs)
+    if prediction.transforms is None or prediction.mask_given != network.module.needs_mask:
+        raise RetouchError(
+            f"{network.architecture} predicts no colour transforms, which is all that ONNX files hold: export region or "
+            "region-free"
+        )
+    with atomic_file(path) as partial:
+        partial.write_bytes(_with_description(_optimized(_graph(network.module, inputs)), network))
+        difference = _difference(network, partial, pictures, masks)
+        if not difference <= TOLERANCE:
+            raise RetouchError(
+                f"{path}: the ONNX form of {network.architecture} is off by {difference:.2g} of the colour range, more than "
+                f"{TOLERANCE:g}: ship its .safetensors file alone, or replace the operation that differs"
+            )
+
+
+class _Arrays(nn.Module):
+    """A harmonizer as a function of tensors."""
+
+    def __init__(self, harmonizer: Harmonizer) -> None:
+        super().__init__()
+        self.harmonizer = harmonizer
+
+    def forward(self, composite: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        batch = {"composite": composite} if mask is None else {"composite": composite, "mask": mask}
+        transforms = self.harmonizer(batch).transforms
+        return transforms.coefficients, transforms.regions, transforms.classes
+
+
+def _graph(module: Harmonizer, inputs: dict[str, Tensor]) -> bytes:
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about values that become constants: the answers are compared
+        file = Path(folder, "graph.onnx")
+        torch.onnx.export(
+            _Arrays(_with_explicit_norms(module)).eval(),
+            tuple(inputs.values()),
+            file,
+            input_names=list(inputs),
+            output_names=list(shipped_network.OUTPUTS),
+            opset_version=OPSET,
+            dynamo=False,  # the other exporter needs onnxscript
+        )
+        return file.read_bytes()
+
+
+def _with_explicit_norms(module: Harmonizer) -> Harmonizer:
+    """A copy whose batch norms have a factor and a term each, of 1 and 0: without them the exporter looks for a known shape."""
+    module = copy.deepcopy(module)
+    for part in module.modules():
+        if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d) and not part.affine:
+            count = part.num_features
+            part.weight, part.bias = nn.Parameter(torch.ones(count)), nn.Parameter(torch.zeros(count))
+    return module
+
+
+def _optimized(graph: bytes) -> bytes:
+    """The graph after onnxruntime's optimizations that hold on every machine: a session that needs none starts in a third."""
+    import onnxruntime
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "graph.onnx")
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+        options.optimized_model_filepath = str(file)
+        options.intra_op_num_threads = THREADS
+        options.log_severity_level = 3
+        onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        return file.read_bytes()
+
+
+def _with_description(graph: bytes, network: LoadedNetwork) -> bytes:
+    import onnx
+
+    model = onnx.load_model_from_string(graph)
+    description: dict[str, Any] = {
+        "architecture": network.architecture, "options": network.options, "metadata": network.metadata
+    }  # fmt: skip
+    onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(description, sort_keys=True)})
+    return model.SerializeToString(deterministic=True)
+
+
+def composites(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Drawn scenes whose objects are tinted, uint8 N×S×S×3, and masks of the objects, uint8 N×S×S."""
+    pictures, masks = [], []
+    for index in range(CHECKS):
+        scene, _ = draw(0, "export", index, size)
+        labels = scene["labels"]
+        values, counts = np.unique(labels, return_counts=True)
+        mask = np.where(labels == values[np.argsort(counts)[index % len(values)]], 255, 0).astype(np.uint8)
+        tinted = np.clip(scene["image"] * np.array(TINT), 0, 255).astype(np.uint8)
+        pictures.append(np.where(mask[..., None] > 0, tinted, scene["image"]))
+        masks.append(mask)
+    return np.stack(pictures), np.stack(masks)
+
+
+def _difference(network: LoadedNetwork, path: Path, pictures: np.ndarray, masks: np.ndarray) -> float:
+    """The largest difference between the pictures that the file and the network itself make, of the colour range."""
+    given = masks if network.module.needs_mask else None
+    exported = shipped_network.open(path).module
+    answers = zip(network.module.answers(pictures, given), exported.answers(pictures, given), strict=True)
+    return max(
+        float((_apply(picture, one) - _apply(picture, other)).abs().max()) if one.names == other.names else math.inf
+        for picture, (one, other) in zip(pictures, answers, strict=True)
+    )
+
+
+def _apply(picture: np.ndarray, layers: LayerData) -> Tensor:
+    coefficients, regions = (torch.from_numpy(layers.arrays[name])[None] for name in ("coefficients", "regions"))
+    transforms = Transforms(coefficients, regions, torch.zeros(1, regions.shape[1]))
+    return apply_transforms(to_tensor([picture]), transforms)
