@@ -164,6 +164,22 @@ def test_it_trains_beside_other_benchmarks(tmp_path):
     assert torch.equal(batch.input[clean][outside[clean]], batch.target[clean][outside[clean]])
 
 
+def test_a_rough_region_is_changed_as_it_is_drawn(tmp_path):
+    Scenes.write(tmp_path / "scenes.arrow", [scene(number) for number in range(12)])
+    own = settings(rough=1.0, feather=[0.0, 0.0], background=0.0)
+    synthesize(own, tmp_path / "scenes.arrow", tmp_path / "test_sets")
+    samples, scenes = Samples(tmp_path / "test_sets/develop.arrow"), Scenes(tmp_path / "scenes.arrow")
+    regions = [json.loads(row["recipe"])["region"] for row in samples]
+    assert any(region["growth"] for region in regions) and all(region["tolerance"] > 0 for region in regions)
+    by_id = {row["id"]: row for row in scenes}
+    pairs = [(row, region) for row, region in zip(samples, regions, strict=True) if region["map"] != "person"]
+    exact = [np.isin(by_id[row["scene"]][region["map"]], region["classes"]) for row, region in pairs]
+    drawn = [row["mask"] > 0 for row, _ in pairs]
+    assert any((one != other).any() for one, other in zip(exact, drawn, strict=True))
+    table = developed_manifest(samples, scenes)
+    assert (table["difference_outside"] == 0).all()
+
+
 @pytest.fixture(scope="module")
 def frozen(tmp_path_factory) -> tuple[Samples, Scenes]:
     folder = tmp_path_factory.mktemp("develop")

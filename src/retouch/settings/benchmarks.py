@@ -85,6 +85,7 @@ class DevelopSettings(_DevelopedObjects):
     kind: Literal["develop"]
     several: Probability  # of changing two to four objects, where there are so many
     background: Probability  # of changing everything but the objects
+    rough: Probability  # of a region whose outline is that of a hand-drawn polygon
 
 
 class PasteSettings(_DevelopedObjects):

@@ -58,6 +58,8 @@ class DevelopRegion:
     is_background: bool = False  # everything but these classes is changed
     feather: float = 0.0  # px (σ) by which the change fades at the edge
     mask_error: int = 0  # px that the given mask is too large (or too small, where negative)
+    growth: int = 0  # px that the changed region is larger than the classes, or smaller where negative
+    tolerance: float = 0.0  # px by which its outline, a polygon, may be off; 0 = every pixel of the contour
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from retouch.settings import ChangeSettings, DevelopSettings
 from retouch.synthesis.benchmarks.base import BenchmarkEntry, RawBatch, Row, SampleBenchmark, areas, stack
 from retouch.synthesis.develop import DevelopResult, develop
 from retouch.synthesis.develop_recipe import DevelopRecipe, DevelopRegion, draw_adjustments
+from retouch.synthesis.outline import draw_outline, resize_mask, roughen
 from retouch.synthesis.pixels import allocate
 from retouch.synthesis.recipe import generator, sample_seed
 from retouch.synthesis.samples import SampleBatch
@@ -68,7 +69,11 @@ class DevelopBenchmark(SampleBenchmark):
         is_background = bool(is_small and rng.random() < self.settings.background)
         feather = round(float(rng.uniform(*self.settings.feather)), 2)
         error = int(rng.integers(-self.settings.mask_error, self.settings.mask_error + 1))
-        return DevelopRegion(name, classes, is_background, feather if feather >= MIN_FEATHER else 0.0, error)
+        growth, tolerance = 0, 0.0
+        if self.settings.rough and rng.random() < self.settings.rough:
+            growth, tolerance = draw_outline(rng, min(self.scenes[entry.index]["image"].shape[:2]))
+        feather = feather if feather >= MIN_FEATHER else 0.0
+        return DevelopRegion(name, classes, is_background, feather, error, growth, tolerance)
 
     def load(self, entries: Sequence[BenchmarkEntry], epoch: int) -> RawBatch:
         """Pictures, where they are changed, and the masks that models see; a recipe to try first."""
@@ -139,7 +144,11 @@ def draw_masks(scene: Row, region: DevelopRegion) -> tuple[np.ndarray, np.ndarra
     table[list(region.classes)] = 255
     numbers = region_map(scene, region.map)
     assert numbers is not None, f"{scene['id']} has no {region.map}"
-    inside = cv2.LUT(numbers, ~table if region.is_background else table)
+    inside = cv2.LUT(numbers, table)
+    if region.growth or region.tolerance:
+        inside = roughen(inside, region.growth, region.tolerance)
+    if region.is_background:
+        inside = ~inside
     alpha = mask = soften_mask(inside, region.feather)
     if region.mask_error:
         resized = resize_mask(inside, region.mask_error)
@@ -151,10 +160,3 @@ def draw_masks(scene: Row, region: DevelopRegion) -> tuple[np.ndarray, np.ndarra
 def soften_mask(inside: np.ndarray, feather: float) -> np.ndarray:
     """An H×W uint8 mask with edges that fade by `feather` px (σ); 0 leaves them hard."""
     return cv2.GaussianBlur(inside, (0, 0), feather) if feather else inside
-
-
-def resize_mask(inside: np.ndarray, pixels: int) -> np.ndarray:
-    """A binary mask made larger, or smaller where `pixels` is negative."""
-    side = 2 * abs(pixels) + 1
-    disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    return cv2.dilate(inside, disk) if pixels > 0 else cv2.erode(inside, disk)

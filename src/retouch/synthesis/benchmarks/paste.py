@@ -27,7 +27,7 @@ import torch
 from retouch.images import to_uint8
 from retouch.settings import PasteSettings
 from retouch.synthesis.benchmarks.base import BenchmarkEntry, RawBatch, Row, SampleBenchmark, areas, stack
-from retouch.synthesis.benchmarks.develop import ATTEMPTS, MIN_FEATHER, region_map, resize_mask, soften_mask
+from retouch.synthesis.benchmarks.develop import ATTEMPTS, MIN_FEATHER, region_map, soften_mask
 from retouch.synthesis.cutout import (
     Cutout,
     draw_object_place,
@@ -39,6 +39,7 @@ from retouch.synthesis.cutout import (
     window_of,
 )
 from retouch.synthesis.develop_recipe import draw_adjustments
+from retouch.synthesis.outline import resize_mask
 from retouch.synthesis.paste import PasteResult, paste
 from retouch.synthesis.paste_recipe import OBJECT, PICTURE, PastedObject, PasteRecipe, of_part
 from retouch.synthesis.pixels import allocate
