@@ -14,6 +14,7 @@ from retouch.store import Samples, Scenes
 from retouch.synthesis.benchmarks import create_samples
 from retouch.synthesis.benchmarks.paste import PasteBenchmark
 from retouch.synthesis.develop import develop
+from retouch.synthesis.paste import _is_lit, _render, _render_batch
 from retouch.synthesis.paste_recipe import OBJECT, PICTURE, PasteRecipe
 from retouch.synthesis.stage import synthesize
 from retouch.training.data import Mixture
@@ -244,6 +245,30 @@ def test_both_photographs_are_of_the_same_split_and_never_the_same(benchmark):
         assert seen == names
     own = create_samples("paste", settings(), own.scenes, "train", exclude={13})
     assert 13 not in {entry.index for entry in own.entries} and 13 not in own.objects
+
+
+def test_objects_are_developed_one_by_one_as_in_a_batch(benchmark):
+    own = benchmark(*(scene(number) for number in range(12)), strength=(0.3, 1.5))
+    raw = own.load(own.entries, 0)
+    developments = [recipe.development(part) for recipe in raw["recipes"] for part in (PICTURE, OBJECT)]
+    assert any(_is_lit(development) for development in developments)
+    canvases, masks = (raw[name].repeat_interleave(2, 0) for name in ("canvas", "mask"))
+    places = [mask.flatten().numpy().nonzero()[0] for mask in masks]
+    for (values, clipped), (expected, share) in zip(
+        _render_batch(canvases, places, developments), _render(canvases, places, developments), strict=True
+    ):
+        assert np.abs(values - expected).max() < 1.5 / 255 and clipped == pytest.approx(share, abs=0.02)
+        assert np.mean(values != expected) < 0.01
+
+
+def test_a_mask_that_is_too_small_leaves_half_of_the_object(benchmark):
+    thin = ((slice(8, 40), slice(20, 24), PERSON),)
+    own = benchmark(*(scene(number, objects=thin) for number in range(3)), feather=(0.0, 0.0), mask_error=2, scales=(1.0, 1.0))
+    for epoch in range(20):
+        raw = own.load(own.entries, epoch)
+        for mask, recipe in zip(raw["mask"] > 0, raw["recipes"], strict=True):
+            error = recipe.object.mask_error
+            assert mask.sum().item() >= 64 and (error >= 0 or mask.sum().item() <= 128)
 
 
 def test_one_photograph_alone_makes_nothing(benchmark, tmp_path):

@@ -61,11 +61,14 @@ def _render(canvases: Tensor, places: Sequence[Any], recipes: Sequence[DevelopRe
     """The objects, whose pixels are at `places`, developed by recipes of whole pictures."""
     if on_cpu(canvases):
         return [_render_object(*parts) for parts in zip(canvases, places, recipes, strict=True)]
+    return _render_batch(canvases, places, recipes)
+
+
+def _render_batch(canvases: Tensor, places: Sequence[Any], recipes: Sequence[DevelopRecipe]) -> list[Rendering]:
+    """As `_render_object`, of a batch on any device, at once."""
     inside = torch.zeros((len(canvases), 1, *canvases.shape[2:]), dtype=torch.uint8, device=canvases.device)
     for mask, at, recipe in zip(inside, places, recipes, strict=True):
-        mask.view(-1)[at] = 255
-        if _is_lit(recipe):
-            mask.fill_(255)
+        mask.view(-1)[slice(None) if _is_lit(recipe) else at] = 255
     result = develop(canvases, inside, recipes)
     return [(planes(image)[:, at], share) for image, at, share in zip(result.composites, places, result.clipped, strict=True)]
 

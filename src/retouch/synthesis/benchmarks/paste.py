@@ -47,6 +47,9 @@ from retouch.synthesis.recipe import generator, sample_seed
 from retouch.synthesis.samples import SampleBatch
 from retouch.vocabulary import STUFF
 
+LEAST_LEFT = 0.5
+"""The share of an object that a mask which is too small must leave, or else it is right."""
+
 
 class SceneObjects(NamedTuple):
     """The objects of a scene that can be pasted."""
@@ -203,6 +206,8 @@ def draw_object(background: np.ndarray, scene: Row, pasted: PastedObject) -> tup
     inside = largest_piece(numbers, pasted.number)
     window = window_of(measure(inside, pasted.number), pasted.place.scale, edge_margin(pasted.feather, pasted.mask_error))
     canvas, mask = paste_window(background, scene["image"], inside, window, pasted.place)
-    if pasted.mask_error and (resized := resize_mask(mask, pasted.mask_error)).any():
-        mask = resized
+    if pasted.mask_error:
+        resized = resize_mask(mask, pasted.mask_error)
+        if np.count_nonzero(resized) > LEAST_LEFT * np.count_nonzero(mask):
+            mask = resized
     return canvas, soften_mask(mask, pasted.feather)
