@@ -2,11 +2,10 @@
 
 import copy
 import json
-import math
 import tempfile
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +19,7 @@ from retouch.inference import shipped_network
 from retouch.inference.network_files import METADATA_KEY, LoadedNetwork
 from retouch.models.harmonization import Harmonizer
 from retouch.models.layers.color_transforms import Transforms, apply_transforms
-from retouch.models.layers.layer_data import LayerData
+from retouch.models.layers.layer_data import Answer, LayerData
 from retouch.parsing.onnx import THREADS
 
 OPSET = 17
@@ -39,7 +38,7 @@ def export(network: LoadedNetwork, path: Path) -> None:
 
     Raises RetouchError for a network that predicts no colour transforms, and where an answer is off by more than TOLERANCE.
     """
-    pictures, masks = composites(network.size)
+    pictures, masks, labels = composites(network.size)
     inputs = {"composite": to_tensor(pictures[:1])}
     if network.module.needs_mask:
         inputs["mask"] = to_tensor(masks[:1])
@@ -51,8 +50,11 @@ def export(network: LoadedNetwork, path: Path) -> None:
             "region-free"
         )
     with atomic_file(path) as partial:
-        partial.write_bytes(_with_description(_optimized(_graph(network.module, inputs)), network))
-        difference = _difference(network, partial, pictures, masks)
+        given = masks if network.module.needs_mask else None
+        answers = network.module.answers(pictures, given)
+        uses_labels = _difference(pictures, answers, network.module.answers(pictures, given, labels)) > 0
+        partial.write_bytes(_with_description(_optimized(_graph(network.module, inputs)), network, uses_labels))
+        difference = _difference(pictures, answers, shipped_network.open(partial).module.answers(pictures, given))
         if not difference <= TOLERANCE:
             raise RetouchError(
                 f"{path}: the ONNX form of {network.architecture} is off by {difference:.2g} of the colour range, more than "
@@ -114,20 +116,23 @@ def _optimized(graph: bytes) -> bytes:
         return file.read_bytes()
 
 
-def _with_description(graph: bytes, network: LoadedNetwork) -> bytes:
+def _with_description(graph: bytes, network: LoadedNetwork, uses_labels: bool) -> bytes:
     import onnx
 
     model = onnx.load_model_from_string(graph)
-    description: dict[str, Any] = {
-        "architecture": network.architecture, "options": network.options, "metadata": network.metadata
-    }  # fmt: skip
+    description = {
+        "architecture": network.architecture,
+        "options": network.options,
+        "metadata": network.metadata,
+        shipped_network.LABELS_KEY: uses_labels,
+    }
     onnx.helper.set_model_props(model, {METADATA_KEY: json.dumps(description, sort_keys=True)})
     return model.SerializeToString(deterministic=True)
 
 
-def composites(size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Drawn scenes whose objects are tinted, uint8 N×S×S×3, and masks of the objects, uint8 N×S×S."""
-    pictures, masks = [], []
+def composites(size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Drawn scenes whose objects are tinted, uint8 N×S×S×3, with masks of the objects and label maps, uint8 N×S×S."""
+    pictures, masks, maps = [], [], []
     for index in range(CHECKS):
         scene, _ = draw(0, "export", index, size)
         labels = scene["labels"]
@@ -136,21 +141,20 @@ def composites(size: int) -> tuple[np.ndarray, np.ndarray]:
         tinted = np.clip(scene["image"] * np.array(TINT), 0, 255).astype(np.uint8)
         pictures.append(np.where(mask[..., None] > 0, tinted, scene["image"]))
         masks.append(mask)
-    return np.stack(pictures), np.stack(masks)
+        maps.append(labels)
+    return np.stack(pictures), np.stack(masks), np.stack(maps)
 
 
-def _difference(network: LoadedNetwork, path: Path, pictures: np.ndarray, masks: np.ndarray) -> float:
-    """The largest difference between the pictures that the file and the network itself make, of the colour range."""
-    given = masks if network.module.needs_mask else None
-    exported = shipped_network.open(path).module
-    answers = zip(network.module.answers(pictures, given), exported.answers(pictures, given), strict=True)
+def _difference(pictures: np.ndarray, answers: Sequence[Answer], others: Sequence[Answer]) -> float:
+    """The largest difference between the pictures that two answers of layers make, of the colour range."""
     return max(
-        float((_apply(picture, one) - _apply(picture, other)).abs().max()) if one.names == other.names else math.inf
-        for picture, (one, other) in zip(pictures, answers, strict=True)
+        float((_apply(picture, one) - _apply(picture, other)).abs().max())
+        for picture, one, other in zip(pictures, answers, others, strict=True)
     )
 
 
-def _apply(picture: np.ndarray, layers: LayerData) -> Tensor:
+def _apply(picture: np.ndarray, layers: Answer) -> Tensor:
+    assert isinstance(layers, LayerData)
     coefficients, regions = (torch.from_numpy(layers.arrays[name])[None] for name in ("coefficients", "regions"))
     transforms = Transforms(coefficients, regions, torch.zeros(1, regions.shape[1]))
     return apply_transforms(to_tensor([picture]), transforms)
