@@ -39,7 +39,7 @@ from retouch.models.region.statistics import BINS, MOMENTS, PAIRS, describe_regi
 STATISTICS_STEP = 2  # px between the pixels of which both sides' statistics are made
 STATISTICS = 2 * (MOMENTS + 3 * BINS) + FIT_FEATURES
 MAX_STATISTIC = 4  # standard deviations: beyond, a picture is unlike those of the training
-INITIAL_RIDGE = (0.3,) * 4 + (3.0,) * 6 + (10.0,) * 2
+INITIAL_RIDGE = (0.05,) * 4 + (1.0,) * 6 + (10.0,) * 2
 """The first cost of each of TERMS: an affine transform, nearly."""
 LOG_RIDGE_RANGE = (-8.0, 5.0)
 MINIMUM_VARIANCE = 1e-5  # a root has no gradient at 0
