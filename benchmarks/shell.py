@@ -2,12 +2,13 @@
 
     python benchmarks/shell.py --json
 
-Every figure is the wall time of a process of its own, the sides in turns, the best turn of each. `first_by_file` and
-`first_by_registry` are `retouch harmonize` of one 12-megapixel JPEG by a network's file and by a champion in a SQLite registry;
-`ratio` is either ÷ `import_torch`. `further_photo` is what each of --photos more costs in the same call, `round_trip` what
-Pillow takes to decode and encode such a JPEG (its mask's decoding too), and `further_beyond_round_trip` the difference.
-`processor_seconds` are those of all threads, the steadier figures on a busy machine. The network has random weights, with
-layers that act. A shipped model is one more entry of `commands`.
+Every figure is the wall time of a process of its own, the sides in turns, the best turn of each. `first_shipped` is `retouch
+harmonize` of a one-megapixel JPEG by a shipped model, `pretrained/region` if it is there, else an untrained network exported
+alike: at most 1.2 s. `first_by_file` and `first_by_registry` are the same of one 12-megapixel JPEG by a network's file and by a
+champion in a SQLite registry; `ratio` is each ÷ `import_torch`. `further_photo` is what each of --photos more costs in the same
+call, `round_trip` what Pillow takes to decode and encode such a JPEG (its mask's decoding too), and
+`further_beyond_round_trip` the difference. `processor_seconds` are those of all threads, the steadier figures on a busy
+machine. The network has random weights, with layers that act.
 """
 
 import json
@@ -23,13 +24,19 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fullsize import Plan as Picture
 from fullsize import photograph
 from harness.options import machine, parser
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 CHAMPION = "bench"  # the registered model
+SHIPPED = Path("pretrained/region").resolve()
+SHIPPED_SIZE = 64  # px at which an untrained network predicts in its place
+ONE_MEGAPIXEL = (1160, 870)  # px
 RETOUCH = (sys.executable, "-m", "retouch.cli.app")
 ROUND_TRIP = """
 import io, sys, time
@@ -93,7 +100,8 @@ def measure(plan: Plan) -> dict[str, Any]:
     """All figures."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        sides = commands(masks=lay_out(folder, plan))
+        masks = lay_out(folder, plan)
+        sides = commands(masks, lay_out_shipped(folder, plan))
         wall, processor = dict.fromkeys(sides, math.inf), dict.fromkeys(sides, math.inf)
         trip = math.inf
         for _ in range(plan.rounds):
@@ -117,16 +125,17 @@ def rounded(figures: Mapping[str, float]) -> dict[str, float]:
     return {name: round(value, 4) for name, value in figures.items()}
 
 
-def commands(masks: bool) -> dict[str, Sequence[str]]:
-    """By name, the commands that are timed, in a folder that `lay_out` made."""
+def commands(masks: bool, shipped: Path) -> dict[str, Sequence[str]]:
+    """By name, the commands that are timed, in a folder that `lay_out` and `lay_out_shipped` made."""
 
-    def harmonize(model: str, photo: str, mask: str) -> Sequence[str]:
+    def harmonize(model: str, photo: str, mask: str, masks: bool = masks) -> Sequence[str]:
         given = ("--mask", mask) if masks else ()
         return (*RETOUCH, "harmonize", photo, "--model", model, *given, "--out", "out", "--overwrite")
 
     return {
         "import_torch": (sys.executable, "-c", "import torch"),
         "help": (*RETOUCH, "--help"),
+        "first_shipped": harmonize(str(shipped), "one.jpg", "one.png", masks=True),
         "first_by_file": harmonize("network.safetensors", "photos/0.jpg", "masks/0.png"),
         "first_by_registry": harmonize(CHAMPION, "photos/0.jpg", "masks/0.png"),
         "all_photos": harmonize("network.safetensors", "photos", "masks"),
@@ -135,20 +144,39 @@ def commands(masks: bool) -> dict[str, Sequence[str]]:
 
 def lay_out(folder: Path, plan: Plan) -> bool:
     """Write a network, a registry, photos and, where the network needs them, masks; whether it does."""
-    from PIL import Image
-
     module = save_network(folder / "network.safetensors", plan)
     register(folder, module.needs_mask)
     (folder / "photos").mkdir()
     (folder / "masks").mkdir()
-    jpeg = photograph(Picture(plan.width, plan.height, quick=plan.quick))
-    mask = Image.new("L", (plan.width, plan.height))
-    mask.paste(255, (plan.width // 4, plan.height // 4, plan.width * 3 // 4, plan.height * 3 // 4))
+    jpeg, mask = photograph(Picture(plan.width, plan.height, quick=plan.quick)), middle(plan.width, plan.height)
     for number in range(plan.photos + 1):
         (folder / "photos" / f"{number}.jpg").write_bytes(jpeg)
         if module.needs_mask:
             mask.save(folder / "masks" / f"{number}.png")
     return bool(module.needs_mask)
+
+
+def middle(width: int, height: int) -> "Image.Image":
+    """A mask of the middle of a photo."""
+    from PIL import Image
+
+    mask = Image.new("L", (width, height))
+    mask.paste(255, (width // 4, height // 4, width * 3 // 4, height * 3 // 4))
+    return mask
+
+
+def lay_out_shipped(folder: Path, plan: Plan) -> Path:
+    """Write a one-megapixel photo and its mask; the shipped model for them."""
+    width, height = (plan.width, plan.height) if plan.quick else ONE_MEGAPIXEL
+    (folder / "one.jpg").write_bytes(photograph(Picture(width, height, quick=plan.quick)))
+    middle(width, height).save(folder / "one.png")
+    if (SHIPPED / "model.onnx").is_file() and not plan.quick:
+        return SHIPPED
+    from retouch.inference import network_files, onnx_export
+
+    save_network(folder / "region.safetensors", Plan("region", size=SHIPPED_SIZE))
+    onnx_export.export(network_files.load(folder / "region.safetensors"), folder / "region.onnx")
+    return folder / "region.onnx"
 
 
 def save_network(path: Path, plan: Plan) -> Any:

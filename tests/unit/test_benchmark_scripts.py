@@ -55,7 +55,8 @@ def check_fullsize(result: dict) -> None:
 
 def check_shell(result: dict) -> None:
     seconds = result["seconds"]
-    assert min(seconds[side] for side in ("import_torch", "help", "first_by_file", "first_by_registry", "round_trip")) > 0
+    sides = ("import_torch", "help", "first_shipped", "first_by_file", "first_by_registry", "round_trip")
+    assert min(seconds[side] for side in sides) > 0
     assert set(result["ratio"]) == {side for side in seconds if side.startswith("first_")}
     assert min(result["processor_seconds"][side] for side in ("import_torch", "help", "first_by_file")) > 0
 
@@ -64,7 +65,13 @@ def check_threads(result: dict) -> None:
     assert positive(result["steps_per_second"])
 
 
+def check_condensed(result: dict) -> None:
+    assert positive(result["composites_per_second"])
+    assert set(result["composites_per_second"]) == {"condensed", "pictures"}
+
+
 CHECKS = {
+    "condensed.py": check_condensed,
     "fullsize.py": check_fullsize,
     "inference.py": check_inference,
     "shell.py": check_shell,
