@@ -6,14 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-import torch
 from shipped_model import draw_triples, save_trained
 
-from retouch.images import to_tensor
 from retouch.inference import network_files, onnx_export, shipped_network
-from retouch.models.layers.color_transforms import Transforms, apply_transforms
 from retouch.shipped import HERE, NETWORK, NOTES, PAGE, figures, page
 from retouch.shipped.card import Card, check, read
 from retouch.shipped.ship import ship
@@ -85,19 +81,9 @@ def test_onnx_answers_as_pytorch(folder: Path):
 def distance(folder: Path) -> float:
     """The largest difference of the pictures that both forms make of drawn composites, of the colour range."""
     network, other = network_files.load(folder / NETWORK), shipped_network.open(folder)
-    pictures, masks = onnx_export.composites(network.size)
+    pictures, masks, _ = onnx_export.composites(network.size)
     given = masks if network.module.needs_mask else None
-    with torch.inference_mode():
-        answers = zip(network.module.answers(pictures, given), other.module.answers(pictures, given), strict=True)
-    return max(
-        float((_apply(picture, one) - _apply(picture, two)).abs().max())
-        for picture, (one, two) in zip(pictures, answers, strict=True)
-    )
-
-
-def _apply(picture: np.ndarray, layers: Any) -> torch.Tensor:
-    coefficients, regions = (torch.from_numpy(layers.arrays[name])[None] for name in ("coefficients", "regions"))
-    return apply_transforms(to_tensor([picture]), Transforms(coefficients, regions, torch.zeros(1, regions.shape[1])))
+    return onnx_export.largest_difference(pictures, *(one.module.answers(pictures, given) for one in (network, other)))
 
 
 def test_a_wrong_figure_is_found(tmp_path, monkeypatch):

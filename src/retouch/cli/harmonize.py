@@ -1,7 +1,6 @@
 """`retouch harmonize`: make composited photographs look real."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -126,7 +125,7 @@ def harmonize(
     if not report.many:
         with batch.reporting(every[0].photo, report):  # what is no photo is an error before the network is loaded
             work.count_pixels(every[0].photo)
-    selection = replace(select(model, bool(mask)), with_labels=parse or labels is not None)
+    selection = select(model, bool(mask))
     networks = work.Networks(selection.load)
     options = work.Options(strength, split_mask, _scene_parser() if parse else None, overwrite)
     steps = work.harmonize_steps(networks, options, lambda: _prepare(selection, todo, networks, report))

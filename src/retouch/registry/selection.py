@@ -48,8 +48,6 @@ class Selection:
     with_mask: bool = False
     reason: str = ""
     """Why it is used, where it was not named."""
-    with_labels: bool = False
-    """Whether label maps are given: a shipped model's ONNX file takes none, so PyTorch runs it."""
 
     def load(self, with_mask: bool) -> LoadedNetwork:
         """The network for a photo with a mask, or without: a product holds several.
@@ -66,8 +64,6 @@ class Selection:
         assert self.place is not None
         if self.kind == "shipped":
             card.check(self.place)
-            if self.with_labels:
-                return network_files.load(self.place / NETWORK)
         if shipped_network.is_shipped(self.place):
             return shipped_network.open(self.place)
         return network_files.load(self.place)
