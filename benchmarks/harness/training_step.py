@@ -11,7 +11,9 @@ def training_step(settings: Settings, model: ModelSettings, samples: Any, device
     import torch
     from lightning.fabric import Fabric
 
-    from retouch.training.loop import Batch, build
+    from retouch.tasks.base import Share
+    from retouch.training.learner import Batch
+    from retouch.training.loop import build
     from retouch.training.memory import keep_freed_memory
     from retouch.training.optimizer import make_optimizer
 
@@ -21,7 +23,7 @@ def training_step(settings: Settings, model: ModelSettings, samples: Any, device
     learner = build(settings, model)
     learner, optimizer = fabric.setup(learner, make_optimizer(learner.model, learner.objective, model))
     learner.train()
-    batch = Batch(samples, 0.0)
+    batch = Batch(learner.keep(samples, 0, Share()), 0.0)
 
     def step() -> float:
         loss = learner(batch)
