@@ -52,9 +52,9 @@ def export(network: LoadedNetwork, path: Path) -> None:
     with atomic_file(path) as partial:
         given = masks if network.module.needs_mask else None
         answers = network.module.answers(pictures, given)
-        uses_labels = _difference(pictures, answers, network.module.answers(pictures, given, labels)) > 0
+        uses_labels = largest_difference(pictures, answers, network.module.answers(pictures, given, labels)) > 0
         partial.write_bytes(_with_description(_optimized(_graph(network.module, inputs)), network, uses_labels))
-        difference = _difference(pictures, answers, shipped_network.open(partial).module.answers(pictures, given))
+        difference = largest_difference(pictures, answers, shipped_network.open(partial).module.answers(pictures, given))
         if not difference <= TOLERANCE:
             raise RetouchError(
                 f"{path}: the ONNX form of {network.architecture} is off by {difference:.2g} of the colour range, more than "
@@ -145,7 +145,7 @@ def composites(size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.stack(pictures), np.stack(masks), np.stack(maps)
 
 
-def _difference(pictures: np.ndarray, answers: Sequence[Answer], others: Sequence[Answer]) -> float:
+def largest_difference(pictures: np.ndarray, answers: Sequence[Answer], others: Sequence[Answer]) -> float:
     """The largest difference between the pictures that two answers of layers make, of the colour range."""
     return max(
         float((_apply(picture, one) - _apply(picture, other)).abs().max())
