@@ -107,6 +107,22 @@ def test_what_it_would_hardly_change_it_leaves_alone():
 
 
 @torch.no_grad()
+def test_a_share_of_the_seam_fit_is_mixed_in_once_trained():
+    real, mask = smooth_pictures(3), box(3)
+    batch = {"composite": recoloured(real, mask), "mask": mask}
+    alone, mixed = (create("region", seam_share=share, dropout=0.0).eval() for share in (0.0, 0.5))
+    mixed.load_state_dict(alone.state_dict())
+    seam = create("seam-fit").eval()(batch).transforms.coefficients
+    expected = (alone(batch).transforms.coefficients + seam) / 2
+    torch.testing.assert_close(mixed(batch).transforms.coefficients, expected)
+    for model in (alone, mixed):
+        torch.manual_seed(5)
+        model.train()
+        model.forwarded = model(batch).transforms.coefficients
+    assert torch.equal(alone.forwarded, mixed.forwarded)
+
+
+@torch.no_grad()
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_without_an_edge_nothing_changes_at_first(value):
     real = smooth_pictures(2)
@@ -131,6 +147,7 @@ def test_every_parameter_learns():
         ("evaluation_edge_pixels", True, "whole number above 0"),
         ("dropout", 1, "from 0 to below 1"),
         ("minimum_change", "no", "from 0 to below 1"),
+        ("seam_share", -0.5, "from 0 to below 1"),
     ],
 )
 def test_options_that_do_not_fit_are_named(option, value, remedy):

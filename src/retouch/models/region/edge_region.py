@@ -23,6 +23,7 @@ from retouch.models.layers.color_transforms import (
     suppress_slight_changes,
     terms,
 )
+from retouch.models.layers.seam import AFFINE_TERMS, seam_affine
 from retouch.models.region import condensed
 from retouch.models.region.edge import PIXEL_FEATURES, EdgePixels, EdgeWindows, describe_edge, edge_windows
 from retouch.models.region.edge_fit import (
@@ -63,13 +64,16 @@ class EdgeOptions:
     dropout: float = 0.1
     minimum_change: float = 0.0
     """Root mean square, of the colour range: a trained network leaves regions alone that it would change by less."""
+    seam_share: float = 0.0
+    """Of the seam fit in the transform of a trained network: it knows less, but has no training that a photograph can be
+    unlike."""
 
     def __post_init__(self) -> None:
         for name in ("width", "edge_pixels", "evaluation_edge_pixels"):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise SettingsError(f"models.*.options.{name} is {value!r}: give a whole number above 0")
-        for name in ("dropout", "minimum_change"):
+        for name in ("dropout", "minimum_change", "seam_share"):
             value = getattr(self, name)
             if not isinstance(value, int | float) or not 0 <= value < 1:
                 raise SettingsError(f"models.*.options.{name} is {value!r}: give a share from 0 to below 1")
@@ -102,8 +106,11 @@ class EdgeRegion(Harmonizer):
         composite, mask = batch["composite"].contiguous(), batch["mask"]
         count = self.options.edge_pixels if self.training else self.options.evaluation_edge_pixels
         windows = edge_windows(composite, mask, count, random=self.training)
-        coefficients = self._coefficients(windows, _both_sides(composite, mask))[:, None]
-        term_values = terms(composite)
+        coefficients = self._coefficients(windows, _both_sides(composite, mask))
+        if self.options.seam_share and not self.training:
+            seam = F.pad(seam_affine(composite, mask)[0], (0, 0, 0, len(TERMS) - AFFINE_TERMS))
+            coefficients = coefficients.lerp(seam, self.options.seam_share)
+        coefficients, term_values = coefficients[:, None], terms(composite)
         if not self.training:
             coefficients = suppress_slight_changes(coefficients, mask, term_values, self.options.minimum_change)
         classes = torch.zeros(len(mask), 1, dtype=torch.long, device=mask.device)
