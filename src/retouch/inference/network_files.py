@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 MAX_REASON = 200  # characters
 METADATA_KEY = "retouch"
 """Of the file's metadata: JSON of architecture, options and where the network comes from."""
-METHOD_SIZE = 256
+METHOD_SIZE = 384
 """The working size in px of methods without training."""
 
 
