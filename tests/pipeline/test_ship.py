@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from retouch.settings import Settings, load
 from retouch.shipped import page, places
 from retouch.shipped.card import check, read
 from retouch.shipped.ship import ship
+from retouch.store import Scenes
 
 SAMPLE = Path("params/sample.yaml").resolve()
 FOLDER = Path("pretrained/region")
@@ -177,3 +179,21 @@ def test_the_command_ships(settings: Settings):
     assert set(read(FOLDER).figures) == {"triples", "triples/day", "triples/night", "day"}
     with pytest.raises(RetouchError, match="two sets called day"):
         retouch("ship", FOLDER, FOLDER, "--overwrite", "--score", "triples/day", "--score", "triples/day/../day")
+
+
+def test_a_network_of_another_project_brings_its_own_origin(settings: Settings, tmp_path: Path):
+    """Its commit and its scenes are those of the project that trained it."""
+    other = tmp_path / "other"
+    save_trained(other / "artifacts/region/model.safetensors")
+    (other / "dvc.yaml").touch()
+    for command in (["init", "-q"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "a"]):
+        subprocess.run(["git", *command], cwd=other, check=True)
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=other, check=True, capture_output=True, text=True).stdout.strip()
+    pixels = np.zeros((4, 4, 3), np.uint8)
+    row = {"source": "sample", "height": 4, "width": 4, "image": pixels}
+    splits = ("train", "train", "test")
+    rows = [row | {"id": str(at), "photo": str(at), "split": split} for at, split in enumerate(splits)]
+    Scenes.write(other / "scenes/scenes.arrow", rows)
+    card = ship(other / "artifacts/region", FOLDER, {}, settings)
+    assert card.commit == commit
+    assert card.data["sample"]["photographs"] == 2

@@ -21,6 +21,7 @@ from retouch.shipped.pictures import sheet
 from retouch.shipped.places import is_shipped
 from retouch.store import Scenes
 from retouch.tracking.client import database
+from retouch.tracking.project import project_of
 
 SCENES = Path("scenes/scenes.arrow")
 
@@ -91,6 +92,7 @@ def _card(network: LoadedNetwork, file: Path, settings: Settings | None) -> Card
             f"models.{name} is {model.architecture} with {model.options}, but {file} is {network.architecture} with "
             f"{network.options}: name the file of its settings, --params FILE"
         )
+    project = project_of(file.resolve().parent) or tracking.root()
     benchmarks = {key: settings.benchmark(key).model_dump(mode="json") for key in model.benchmarks}
     return Card(
         name=name,
@@ -100,7 +102,7 @@ def _card(network: LoadedNetwork, file: Path, settings: Settings | None) -> Card
         size=network.size,
         needs_mask=bool(getattr(network.module, "needs_mask", False)),
         parameters=sum(one.numel() for one in network.module.parameters()),
-        commit=_commit(network.metadata["digest"]),
+        commit=_commit(network.metadata["digest"], project),
         training={key: value for key in ("digest", "steps", "seed") if (value := network.metadata.get(key))},
         settings={
             "seed": settings.seed,
@@ -110,18 +112,18 @@ def _card(network: LoadedNetwork, file: Path, settings: Settings | None) -> Card
             "benchmarks": benchmarks,
             "perturb": settings.synthesize.perturb.model_dump(mode="json"),
         },
-        data=_data({source for one in benchmarks.values() for source in one["sources"]}),
+        data=_data({source for one in benchmarks.values() for source in one["sources"]}, project / SCENES),
         figures={},
         sets={},
         files={},
     )
 
 
-def _data(names: set[str]) -> dict[str, dict[str, Any]]:
-    """By source its terms, and how many of its photographs are for training in this project's scenes."""
+def _data(names: set[str], scenes_file: Path) -> dict[str, dict[str, Any]]:
+    """By source its terms, and how many photographs of it are for training, where the scenes are there."""
     counts: dict[str, int] = {}
-    if SCENES.is_file():
-        scenes = Scenes(SCENES)
+    if scenes_file.is_file():
+        scenes = Scenes(scenes_file)
         for source, split in zip(scenes.column("source"), scenes.column("split"), strict=True):
             counts[source] = counts.get(source, 0) + (split == "train")
     return {
@@ -130,8 +132,8 @@ def _data(names: set[str]) -> dict[str, dict[str, Any]]:
     }
 
 
-def _commit(digest: str) -> str | None:
-    """The commit that trained a network: of its run, where it is recorded here, else the present one."""
+def _commit(digest: str, project: Path) -> str | None:
+    """The commit that trained a network: of its run, where it is recorded here, else the present one of its project."""
     file = database()
     if digest and (file is None or file.is_file()):  # MLflow would create a store
         try:
@@ -141,4 +143,4 @@ def _commit(digest: str) -> str | None:
                     return str(commit)
         except RetouchError:
             pass
-    return tracking.lineage().get("git_commit")
+    return tracking.lineage(project).get("git_commit")

@@ -9,10 +9,15 @@ EXPERIMENTS = (".dvc", "tmp", "exps")
 def root() -> Path:
     """The nearest folder, from the working folder upwards, that holds dvc.yaml or params.yaml; else the working folder."""
     here = Path.cwd()
-    for folder in (here, *here.parents):
+    return project_of(here) or here
+
+
+def project_of(place: Path) -> Path | None:
+    """The nearest folder, from a folder upwards, that holds dvc.yaml or params.yaml, or None."""
+    for folder in (place, *place.parents):
         if (folder / "dvc.yaml").exists() or (folder / "params.yaml").exists():
             return folder
-    return here
+    return None
 
 
 def store_folder() -> Path:

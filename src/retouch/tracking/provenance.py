@@ -9,12 +9,14 @@ from retouch.files import sha256_file
 from retouch.tracking.project import root
 
 
-def lineage() -> dict[str, str]:
-    """`git_commit`, `git_dirty`, `data_md5` (of data.dvc) and `dvc_lock_sha256` of the project, each where there is one.
+def lineage(project: Path | None = None) -> dict[str, str]:
+    """`git_commit`, `git_dirty`, `data_md5` (of data.dvc) and `dvc_lock_sha256` of a project, each where there is one.
+
+    It is the project at work unless another's folder is given.
 
     `git_dirty` ignores data.dvc and dvc.lock: the pipeline itself writes them, and they have hashes of their own.
     """
-    folder = root()
+    folder = project or root()
     tags: dict[str, str] = {}
     if commit := _git(folder, "rev-parse", "HEAD"):
         changes = _git(folder, "status", "--porcelain", "--untracked-files=no", "--", ".", ":!data.dvc", ":!dvc.lock")
