@@ -1,5 +1,5 @@
 """Pictures a second of HScene's perturbation at 256 px: `synthesis.compose` against pilgram one picture at a time. And pictures
-a second of `synthesis.develop`, with nothing to compare with.
+a second of `synthesis.develop`, and of objects cut out and pasted (`synthesis.paste`), with nothing to compare with.
 
     python benchmarks/synthesis.py --json
 
@@ -22,10 +22,11 @@ import numpy as np
 from harness.options import machine, parser
 
 from retouch import settings
-from retouch.settings import DevelopSettings, PerturbSettings
+from retouch.settings import DevelopSettings, PasteSettings, PerturbSettings
 
 SEED = 7
 NOISE = ("gaussian", "laplace", "poisson")
+SIDES = ("ours", "pilgram", "develop", "paste")
 CORES = {1: "one_core", 2: "two_cores"}
 
 
@@ -61,7 +62,7 @@ def main() -> None:
         print(json.dumps(result | machine(1), indent=2))
         return
     for name, figures in rates.items():
-        text = "{}: ours {ours:.0f} img/s, pilgram {pilgram:.1f} img/s, ratio {ratio:.1f}; develop {develop:.0f} img/s"
+        text = "{}: ours {ours:.0f} img/s, pilgram {pilgram:.1f}, ratio {ratio:.1f}; develop {develop:.0f}, paste {paste:.0f}"
         print(text.format(name, **figures))
     print(f"agreement in 255ths: {result['agreement']}")
 
@@ -72,7 +73,7 @@ def measure(scenes: tuple[np.ndarray, np.ndarray], cores: int, plan: Plan) -> di
     with ProcessPoolExecutor(cores, context, start, (*scenes, context.Barrier(cores))) as pool:
         workers = [task.result() for task in [pool.submit(take_turns, plan) for _ in range(cores)]]
     rates = {}
-    for side in ("ours", "pilgram", "develop"):
+    for side in SIDES:
         seconds = np.max([worker[side] for worker in workers], axis=0).min(axis=0).sum()  # the slower process, its best round
         rates[side] = round(cores * plan.pictures * plan.epochs / float(seconds), 1)
     return {**rates, "ratio": round(rates["ours"] / rates["pilgram"], 2)}
@@ -108,6 +109,7 @@ class Sides:
     def __init__(self, images: np.ndarray, labels: np.ndarray) -> None:
         import cv2
         import torch
+        from harness.pasting import Pasting
         from PIL import Image
 
         torch.set_num_threads(1)
@@ -115,6 +117,7 @@ class Sides:
         rules = settings.load(Path("params/sample.yaml")).synthesize
         self.rules: PerturbSettings = rules.perturb
         self.develop_rules = DevelopSettings.model_validate(rules.benchmarks["develop"])
+        self.pasting = Pasting(images, labels, PasteSettings.model_validate(rules.benchmarks["paste"]))
         self.planes = torch.from_numpy(images.transpose(0, 3, 1, 2).copy())
         self.photographs = [Image.fromarray(image) for image in images]
         self.labels = labels
@@ -145,6 +148,10 @@ class Sides:
             recipes.append(DevelopRecipe(seed, DevelopRegion("labels", (number,)), edits))
         yield develop(self.planes, self.masks, recipes)
 
+    def paste(self, epoch: int) -> Iterator[Any]:
+        """One batch of photographs with an object of another each, cut out and developed as the default draws it."""
+        yield self.pasting.batch(self.planes, self.names, epoch, SEED)
+
     def pilgram(self, epoch: int) -> Iterator[Any]:
         """Composites of the same recipes, one by one."""
         from harness.pilgram_loop import perturb
@@ -164,7 +171,7 @@ def start(images: np.ndarray, labels: np.ndarray, barrier: Any) -> None:
 
 def take_turns(plan: Plan) -> dict[str, np.ndarray]:
     """Seconds of each round and epoch, by side; the sides take turns, and all workers begin together."""
-    sides = {name: getattr(WORKER["sides"], name) for name in ("ours", "pilgram", "develop")}
+    sides = {name: getattr(WORKER["sides"], name) for name in SIDES}
     seconds = {side: np.zeros((plan.rounds, plan.epochs)) for side in sides}
     for turn in range(-1, plan.rounds):  # the first warms up
         for epoch in range(plan.epochs):
