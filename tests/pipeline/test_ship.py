@@ -63,6 +63,9 @@ def test_the_figures_are_those_of_retouch_score(settings: Settings):
     answer = json.loads(retouch("score", "triples", "--model", FOLDER, "--json").stdout)["models"][str(FOLDER)]
     for key, value in card.figures["triples"].items():
         assert answer[key] == pytest.approx(value, abs=0.02), key
+    default = retouch("score", "triples", "--limit", "1", "--json")
+    assert "region" in json.loads(default.stdout)["models"]
+    assert "model: region, shipped in pretrained/region" in default.stderr
 
 
 def test_onnx_and_safetensors_give_the_same_picture(settings: Settings):

@@ -114,7 +114,7 @@ def _place(model: str) -> Selection | None:
     if path.parent == Path(FOLDER) and (folder := places.find(model)) is not None:
         return Selection(model, "shipped", folder)
     if path.is_dir() or path.parent == Path(FOLDER):
-        file = next((path / name for name in (NETWORK, ONNX) if (path / name).is_file()), None)
+        file = next((path / name for name in (ONNX, NETWORK) if (path / name).is_file()), None)
         if file is None:
             raise WeightsError(
                 f"{model} is missing or holds neither {CARD} nor {NETWORK}: name a shipped model's folder, or a network's file"
