@@ -1,6 +1,7 @@
 """Networks exported as ONNX: they answer as in PyTorch, and photos are harmonized without it."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from PIL import Image
 from small_networks import SMALLEST, small
 
 from retouch.errors import RetouchError, WeightsError
+from retouch.files import sha256_file
 from retouch.images import resize
 from retouch.inference import onnx_export, shipped_network
 from retouch.inference.foregrounds import harmonize_foregrounds
@@ -20,6 +22,7 @@ from retouch.inference.harmonize import harmonize
 from retouch.inference.network_files import LoadedNetwork, method, save
 from retouch.models import create
 from retouch.pictures.color_space import SRGB, color_space
+from retouch.shipped.card import Card
 
 pytest.importorskip("onnx", reason="the package onnx is not installed")
 SIZE = 48  # px
@@ -213,27 +216,43 @@ finally:
 """
 
 
-def shell(folder: Path, *arguments: str) -> str:
-    """Harmonize in a process of its own; which heavy packages it loaded."""
+def shell(folder: Path, *arguments: str) -> list[str]:
+    """Harmonize in a process of its own; what it says, the heavy packages that it loaded last."""
     command = [sys.executable, "-c", CODE, "harmonize", *arguments, "--overwrite"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+    environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    return done.stderr.splitlines()[-1]
+    return done.stderr.splitlines()
+
+
+def ship(name: str, folder: Path) -> None:
+    """A shipped model, with as little in its card as there can be."""
+    network = trained(name)
+    folder.mkdir(parents=True)
+    onnx_export.export(network, folder / "model.onnx")
+    save(folder / "model.safetensors", network.module, name, network.options, network.metadata)
+    files = {file.name: sha256_file(file) for file in folder.iterdir()}
+    facts = {key: {} for key in ("training", "settings", "data", "figures", "sets")}
+    needs_mask = network.module.needs_mask
+    Card(name, "harmonization", name, network.options, SIZE, needs_mask, 1, None, **facts, files=files).write(folder)
 
 
 def test_photos_are_harmonized_without_pytorch_or_mlflow(tmp_path, photo, mask):
-    onnx_export.export(trained("region"), tmp_path / "model.onnx")
+    (tmp_path / "params.yaml").touch()
+    for name in ("region", "region-free"):
+        ship(name, tmp_path / "pretrained" / name)
     Image.fromarray(photo).save(tmp_path / "a.jpg", quality=95, icc_profile=profiles.DISPLAY_P3)
     Image.fromarray(np.dstack([photo, mask])).save(tmp_path / "b.png")
     (tmp_path / "masks").mkdir()
     for name in ("a", "b"):
         Image.fromarray(mask).save(tmp_path / f"masks/{name}.png")
-    shipped = ("--model", "model.onnx")
-    one = shell(
-        tmp_path, "a.jpg", "--mask", "masks/a.png", *shipped, "--layers", "layers", "--sheet", "s.png", "--strength", "0.5"
-    )
-    many = shell(tmp_path, "a.jpg", "b.png", "--mask", "masks", *shipped, "--out", "out/", "--json")
-    assert (one, many) == ("[]", "[]")
+    layers = ("--layers", "layers", "--sheet", "s.png", "--strength", "0.5")
+    one = shell(tmp_path, "a.jpg", "--mask", "masks/a.png", *layers)
+    assert one == ["model: region, shipped in pretrained/region", "[]"]
+    free = shell(tmp_path, "b.png", "--out", "free.png", "--confine", "masks/b.png")
+    assert free == ["model: region-free, shipped in pretrained/region-free", "[]"]
+    by_file = ("--model", "pretrained/region/model.onnx", "--out", "out/", "--json")
+    assert shell(tmp_path, "a.jpg", "b.png", "--mask", "masks", *by_file)[-1] == "[]"
     assert {path.name for path in tmp_path.glob("out/*")} == {"a.jpg", "b.png"}
     assert (tmp_path / "layers/layers.json").is_file()
     changed = np.asarray(Image.open(tmp_path / "out/b.png")).astype(int)
