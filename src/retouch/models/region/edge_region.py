@@ -150,9 +150,17 @@ class EdgeRegion(Harmonizer):
         mean = (pixels * share).sum(1)
         variance = ((pixels - mean[:, None]).square() * share).sum(1)
         pooled = [mean, (variance + MINIMUM_VARIANCE).sqrt(), (pixels * edge.certainty[..., None]).sum(1)]
-        known = self.statistics_norm(statistics).clamp(-MAX_STATISTIC, MAX_STATISTIC)
+        known = self._normalize(statistics).clamp(-MAX_STATISTIC, MAX_STATISTIC)
         encoded: Tensor = self.picture_norm(self.picture_encoder(torch.cat([*pooled, known], dim=1)))
         return encoded
+
+    def _normalize(self, statistics: Tensor) -> Tensor:
+        """By the mean and variance of the batch, or of the training once trained; N×STATISTICS."""
+        norm = self.statistics_norm
+        if self.training or norm.running_mean is None or norm.running_var is None:
+            normal: Tensor = norm(statistics)
+            return normal
+        return (statistics - norm.running_mean) * (norm.running_var + norm.eps).rsqrt()  # as every exporter knows it
 
 
 def _both_sides(composite: Tensor, mask: Tensor) -> Tensor:
