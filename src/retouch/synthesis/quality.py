@@ -25,6 +25,7 @@ def acceptable(recolored: Tensor, images: Tensor, masks: Tensor, rules: QualityS
     deviations = [lab[:, 0] - _mean(lab[:, 0], weight)[:, None] for lab in (before, after)]
     spread_before, spread_after = (_mean(deviation.square(), weight).sqrt() for deviation in deviations)
     correlation = _mean(deviations[0] * deviations[1], weight) / (spread_before * spread_after).clamp_min(1e-6)
+    correlation = correlation.clamp(-1, 1)  # rounded, it can be beyond
     low, high = rules.change
     is_visible = (change >= low) & (change <= high)
     keeps_structure = (correlation >= rules.structure) | (spread_before < FLAT)
