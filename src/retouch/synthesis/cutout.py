@@ -24,7 +24,7 @@ class Cutout:
 
 def largest_piece(numbers: np.ndarray, number: int) -> np.ndarray:
     """The largest connected piece of a class in an H×W uint8 map, as a mask of 0 and 255; empty where it has no pixel."""
-    inside = cv2.compare(numbers, number, cv2.CMP_EQ)
+    inside = (numbers == number) * np.uint8(255)
     if not inside.any():
         return inside
     box = bounding_box(inside)
@@ -100,7 +100,7 @@ def paste_window(
     method = cv2.INTER_AREA if place.scale < 1 else cv2.INTER_LINEAR
     canvas, mask = background.copy(), np.zeros(background.shape[:2], np.uint8)
     canvas[here], cover = (cv2.resize(_crop(pixels, window), size, interpolation=method) for pixels in (image, inside))
-    mask[here] = cv2.compare(cover, 127, cv2.CMP_GT)
+    mask[here] = (cover > 127) * np.uint8(255)
     return canvas, mask
 
 
