@@ -12,12 +12,14 @@ from retouch.settings import DevelopSettings, Settings, load
 from retouch.store import Samples, Scenes
 from retouch.synthesis.benchmarks import create_samples
 from retouch.synthesis.benchmarks.develop import DevelopBenchmark
+from retouch.synthesis.scene_labels import ADE20K_NAMES, scene_labels
 from retouch.synthesis.stage import synthesize
 from retouch.training.data import Mixture
 from retouch.validation import suites
 from retouch.validation.develop_check import develop_difference
 from retouch.validation.manifest import developed_manifest
 from retouch.validation.recipe_check import BROKEN, TOLERANCE
+from retouch.vocabulary import ADE20K, OBJECTS
 
 SIZE = 48
 CPU = torch.device("cpu")
@@ -215,3 +217,47 @@ def test_the_gate_knows_by_how_much_a_mask_may_be_wrong(tmp_path):
     assert (table["difference_outside"] == 0).all() and table["regions_match_mask"].all()
     smaller = [row for row in samples if json.loads(row["recipe"])["region"]["mask_error"] < 0]
     assert any((row["input"] != row["target"])[row["mask"] == 0].any() for row in smaller)
+
+
+def test_samples_carry_label_maps_in_the_numbers_of_scene_parsing(benchmark):
+    objects = np.zeros((SIZE, SIZE), np.uint8)
+    objects[5:30, 5:30], objects[30:44, 30:44] = OBJECTS.index("horse"), OBJECTS.index("umbrella")
+    matte = np.zeros((SIZE, SIZE), np.uint8)
+    matte[10:40, 10:30] = 255
+    own = benchmark(
+        scene(0),
+        scene(1, labels=None, objects=objects),
+        scene(2, labels=None, matte=matte),
+        regions=["labels", "objects", "person"],
+    )
+    labels = own.make(own.load(own.entries, 0), CPU).labels.numpy()
+    assert np.array_equal(labels[0], scene(0)["labels"])
+    assert ADE20K[labels[1, 6, 6]] == "animal"
+    assert labels[1, 35, 35] >= len(ADE20K)  # it has no umbrella
+    assert labels[1, 0, 0] == 0
+    assert np.array_equal(labels[2], np.where(matte > 0, PERSON, 0))
+
+
+def test_every_object_has_a_number_and_a_name_that_both_know_keeps_it():
+    numbers = np.arange(len(OBJECTS), dtype=np.uint8)
+    translated = scene_labels(numbers, "objects")
+    assert translated[0] == 0
+    assert translated[1:].all()
+    for name in set(OBJECTS[1:]) & set(ADE20K):
+        assert ADE20K[translated[OBJECTS.index(name)]] == name
+    assert ADE20K[translated[OBJECTS.index("wall-brick")]] == "wall"
+    assert set(ADE20K_NAMES) <= set(OBJECTS)
+    assert set(ADE20K_NAMES.values()) <= set(ADE20K)
+    others = translated[translated >= len(ADE20K)]
+    assert len(set(others.tolist())) == len(others)
+
+
+def test_developed_photographs_and_label_maps_train_together(tmp_path):
+    Scenes.write(tmp_path / "scenes.arrow", [scene(number, "train") for number in range(8)])
+    whole = load(Path("params/sample.yaml"))
+    model = whole.models["region"].model_copy(update={"benchmarks": ["hscene", "develop"], "tests": []})
+    mixture = Mixture(Scenes(tmp_path / "scenes.arrow"), whole, model)
+    samples = mixture.make(mixture.load(mixture.training, 0), CPU)
+    assert len(samples) == len(mixture.training) > 8
+    assert samples.labels.shape == (len(samples), SIZE, SIZE)
+    assert {name for name, _ in mixture.training} == {"hscene", "develop"}

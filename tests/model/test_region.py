@@ -202,10 +202,10 @@ def test_regions_of_masks_labels_and_colours():
     assert actual.number.flatten().tolist() == [1, 1, 0, 0]
     torch.testing.assert_close(actual.weight.sum(1), torch.ones(1, 2, 2))
     labels = torch.tensor([[[5, 5, 5, 9], [9, 0, 0, 2], [0, 0, 0, 0]]])
-    actual = segment_labels(labels, 2)
-    assert actual.classes.tolist() == [[5, 9]]  # the largest first; 0 is none, and 2 was one too many
-    assert actual.number.flatten().tolist() == [0, 0, 0, 1, 1, 2, 2, 2, 2, 2, 2, 2]
-    assert segment_labels(labels, 8).classes.tolist() == [[5, 9, 2, 0, 0, 0, 0, 0]]
+    actual = segment_labels(labels, 3)
+    assert actual.classes.tolist() == [[0, 5, 9]]  # the largest first, unlabelled pixels among them; 2 was one too many
+    assert actual.number.flatten().tolist() == [1, 1, 1, 2, 2, 0, 0, 3, 0, 0, 0, 0]
+    assert segment_labels(labels, 8).classes.tolist() == [[0, 5, 9, 2, 0, 0, 0, 0]]
     image = torch.zeros(1, 3, 8, 8)
     image[..., 4:] = 1
     number = segment_colours(image, 4).number[0]
@@ -229,6 +229,9 @@ def test_histograms_count_the_colours_of_each_region():
         ("count", 0, "whole number above 0"),
         ("layers", 1.5, "whole number above 0"),
         ("patch_size", 6, "odd"),
+        ("observation_size", 0, "whole number above 0"),
+        ("exchanges", 0, "null for all layers"),
+        ("change_weight", -1, "0 or more"),
         ("width", 30, "of heads, 4"),
         ("evaluation_patch_multiplier", 3, "a pair"),
         ("evaluation_patch_multiplier", [2, 8, 1], "a pair"),

@@ -69,7 +69,7 @@ class CondensedLearner(Learner):
         """Condensed; all that is random comes from the part's number."""
         samples = self._augmented(samples, part, share)
         torch.manual_seed(sample_seed(self.seed, "condense", part) + share.rank)
-        return self.model.condense(samples.input, samples.target, samples.mask)
+        return self.model.condense(samples.input, samples.target, samples.mask, samples.labels)
 
     def join(self, parts: Sequence[Any]) -> Any:
         """See `Learner`."""

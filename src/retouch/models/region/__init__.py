@@ -21,6 +21,7 @@ VARIANTS = {
         boundary_patches=24,
         interior_patches=8,
         layers=2,
+        exchanges=1,
         evaluation_patch_multiplier=(2, 2),
     ),
 }

@@ -11,16 +11,21 @@ ABSENT_BIAS = -1e4  # of regions without pixels: none attends to them
 
 
 class RegionAttention(nn.Module):
-    """Regions attend to one another, patches take context from regions, regions gather from their patches."""
+    """Regions attend to one another, patches take context from regions, regions gather from their patches.
 
-    def __init__(self, width: int, heads: int) -> None:
+    Without `exchange`, which is most of the work, patches stay as they are and regions gather nothing.
+    """
+
+    def __init__(self, width: int, heads: int, exchange: bool = True) -> None:
         super().__init__()
-        self.heads = heads
+        self.heads, self.exchange = heads, exchange
         self.query_key_value, self.output = nn.Linear(width, 3 * width), nn.Linear(width, width)
-        self.norms = nn.ModuleList(nn.LayerNorm(size) for size in (width, width, 3 * width))
-        self.mix, self.patch_mix = mlp(width, 2 * width, width), mlp(3 * width, 2 * width, width)
+        self.norms = nn.ModuleList(nn.LayerNorm(size) for size in (width, width, 3 * width)[: 3 if exchange else 2])
+        self.mix = mlp(width, 2 * width, width)
         self.attention_bias = nn.Parameter(torch.zeros(heads, 1, 1))
-        self.gather = nn.Linear(2 * width, width)
+        if exchange:
+            self.patch_mix = mlp(3 * width, 2 * width, width)
+            self.gather = nn.Linear(2 * width, width)
 
     def forward(self, tokens: Tensor, patches: Patches, adjacency: Tensor, present: Tensor) -> tuple[Tensor, Patches]:
         """Region tokens N×R×width and patches, both changed.
@@ -29,10 +34,12 @@ class RegionAttention(nn.Module):
         """
         tokens = tokens + self._attend(self.norms[0](tokens), adjacency, present)
         tokens = tokens + self.mix(self.norms[1](tokens))
+        if not self.exchange:
+            return tokens, patches
         features, neighbours = patches.features, patches.neighbours
         from_neighbours = (neighbours.flatten(1, 2) @ tokens).view_as(features)
         context = torch.cat([features, tokens[:, :, None].expand_as(features), from_neighbours], dim=3)
-        features = features + self.patch_mix(self.norms[2](context))
+        features = features + patches.map(nn.Sequential(self.norms[2], self.patch_mix), context)
         return tokens + self.gather(pool(features, patches.valid)), patches.with_features(features)
 
     def _attend(self, tokens: Tensor, adjacency: Tensor, present: Tensor) -> Tensor:

@@ -118,7 +118,9 @@ class EdgeRegion(Harmonizer):
         image = self.clamp_unless_training(apply_transforms(composite, transforms, term_values))
         return TransformPrediction(image, transforms=transforms, composite=composite)
 
-    def condense(self, composite: Tensor, target: Tensor, mask: Tensor) -> condensed.CondensedSamples:
+    def condense(
+        self, composite: Tensor, target: Tensor, mask: Tensor, labels: Tensor | None = None
+    ) -> condensed.CondensedSamples:
         """What it learns from in place of N×3×H×W pictures and N×1×H×W masks."""
         count = round(STORED_SHARE * self.options.edge_pixels)
         return condensed.condense(composite, target, mask, _both_sides(composite, mask), count)

@@ -17,7 +17,7 @@ RENAMED_OPTIONS = {
     "rounds": "layers",
     "unlabelled": "unlabelled_probability",
 }
-COUNTS = ("count", "boundary_patches", "interior_patches", "patch_size", "width", "heads", "layers")
+COUNTS = ("count", "boundary_patches", "interior_patches", "patch_size", "observation_size", "width", "heads", "layers")
 
 
 @dataclass(frozen=True)
@@ -35,19 +35,25 @@ class RegionOptions:
     """Patches of a region anywhere in it."""
     patch_size: int = 7
     """px, odd."""
+    observation_size: int = 192
+    """px: larger pictures are shrunk to this for a look at their regions. Transforms are applied at any size."""
     width: int = 96
     """Features of patches and regions, a multiple of `heads`."""
     heads: int = 4
     """Of the attention between regions."""
     layers: int = 1
     """How often regions attend to one another."""
+    exchanges: int | None = None
+    """After how many of these, the first, regions and patches exchange what they know, which is most of the work; None: all."""
     evaluation_patch_multiplier: tuple[int, int] = (2, 8)
     """How many times as many boundary and interior patches a trained network takes: few are enough in training, and the votes
     of more are surer."""
     minimum_change: float = 0.025
     """Root mean square, of the colour range: a trained network leaves regions alone that it would change by less."""
     unlabelled_probability: float = 0.2
-    """Share of the training batches with "labels" whose label maps are hidden."""
+    """Share of the label maps that are hidden in training, with "labels": their pictures count as without."""
+    change_weight: float = 0.01
+    """In training, of the cross entropy of which regions were changed, beside the squared error of what is done to them."""
 
     def __post_init__(self) -> None:
         if self.regions not in get_args(RegionSource):
@@ -55,6 +61,8 @@ class RegionOptions:
         for name in COUNTS:
             if not _is_count(getattr(self, name)):
                 raise self._refusal(name, "give a whole number above 0")
+        if self.exchanges is not None and not _is_count(self.exchanges):
+            raise self._refusal("exchanges", "give a whole number above 0, or null for all layers")
         if self.regions != "mask" and math.isqrt(self.count) ** 2 != self.count:
             raise self._refusal("count", "choose a square number, for a grid of seeds")
         if self.patch_size % 2 == 0:
@@ -68,6 +76,9 @@ class RegionOptions:
             raise self._refusal("minimum_change", "give a share of the colour range, 0 to 1")
         if not _is_share(self.unlabelled_probability):
             raise self._refusal("unlabelled_probability", "give a probability, 0 to 1")
+
+        if not isinstance(self.change_weight, int | float) or self.change_weight < 0:
+            raise self._refusal("change_weight", "give a number, 0 or more")
 
     def _refusal(self, name: str, remedy: str) -> SettingsError:
         return SettingsError(f"models.*.options.{name} is {getattr(self, name)!r}: {remedy}")

@@ -29,17 +29,36 @@ BOUNDARY_SCORE, NEAR_SCORE, RANDOM_SCORE = 1, 0.5, 0.4
 
 
 @dataclass(frozen=True)
-class Patches:
-    """T patches of each of R regions of N pictures, the boundary patches first."""
+class PatchViews:
+    """What is seen of T patches of each of R regions of N pictures, the boundary patches first."""
 
-    places: Tensor  # N×R×T pixel numbers
-    features: Tensor  # N×R×T×width
+    inputs: Tensor  # N×R×T×I, each in [−2, 2]
+    term_values: Tensor  # N×R×T×len(TERMS), of the middles
     neighbours: Tensor  # N×R×T×R: the shares of the other regions in each patch
     valid: Tensor  # N×R×T×1: 1 for patches of the region, 0 where it has too few pixels
+    boundary_count: int  # of the T patches: the first ones
+
+
+@dataclass(frozen=True)
+class Patches:
+    """T patches of each of R regions of N pictures as features."""
+
+    features: Tensor  # N×R×T×width
+    neighbours: Tensor  # as of `PatchViews`
+    valid: Tensor
+    present: Tensor | None = None  # N×R: regions whose patches are worked on; None: all
 
     def with_features(self, features: Tensor) -> "Patches":
         """The same patches described by other features."""
         return replace(self, features=features)
+
+    def map(self, module: nn.Module, values: Tensor) -> Tensor:
+        """What `module` makes of N×R×T×C `values` of the patches; 0 for regions that are not present."""
+        if self.present is None:
+            result: Tensor = module(values)
+            return result
+        result = module(values[self.present])
+        return values.new_zeros(*values.shape[:-1], result.shape[-1]).index_put((self.present,), result)
 
 
 class PatchEncoder(nn.Module):
@@ -51,8 +70,13 @@ class PatchEncoder(nn.Module):
         self.embed = nn.Linear(SCALES * PATCH_CHANNELS * patch_size**2 + POINT_CHANNELS, width)
         self.mix = nn.Linear(width, width)
 
-    def forward(self, composite: Tensor, term_values: Tensor, segments: Segments, counts: tuple[int, int]) -> Patches:
-        """N×3×H×W in [0, 1], its `terms`, and how many patches a region has along its boundary and inside → Patches."""
+    def forward(self, inputs: Tensor) -> Tensor:
+        """…×T×I views → …×T×width features."""
+        features: Tensor = self.mix(F.silu(self.embed(inputs)))
+        return features
+
+    def views(self, composite: Tensor, term_values: Tensor, segments: Segments, counts: tuple[int, int]) -> PatchViews:
+        """N×3×H×W in [0, 1], its `terms`, and how many patches a region has along its boundary and inside."""
         count = segments.count
         numbers = segments.number[:, None].to(composite)
         boundary = boundaries(numbers)
@@ -62,17 +86,17 @@ class PatchEncoder(nn.Module):
         own = torch.arange(count, device=places.device).repeat_interleave(places.shape[2])[None, :, None]
         colours = COLOUR_GAIN * composite - COLOUR_SHIFT
         windows = self._windows(colours, numbers, flat)
-        positions = term_values[:, COLOUR_TERMS:].unflatten(2, composite.shape[-2:])
-        point = torch.cat([colours, boundary, near_boundary, positions], dim=1)
-        features = self._encode(windows, own, pixels_at(point, flat))
-        shares = self._neighbour_shares(windows[0][:, :, 3], own, count)
+        planes = term_values.unflatten(2, composite.shape[-2:])
+        point = torch.cat([colours, boundary, near_boundary, planes[:, COLOUR_TERMS:]], dim=1)
         region = segments.number.flatten(1).gather(1, flat).view_as(places)
-        return Patches(
-            places,
-            features.unflatten(1, places.shape[1:]),
-            shares.unflatten(1, places.shape[1:]),
-            (region == torch.arange(count, device=region.device)[:, None])[..., None].to(composite),
+        values = (
+            self._inputs(windows, own, pixels_at(point, flat)),
+            pixels_at(planes, flat),
+            self._neighbour_shares(windows[0][:, :, 3], own, count),
         )
+        valid = region == torch.arange(count, device=region.device)[:, None]
+        of_regions = (value.unflatten(1, places.shape[1:]) for value in values)
+        return PatchViews(*of_regions, valid[..., None].to(composite), counts[0])
 
     def _choose_places(
         self, numbers: Tensor, count: int, boundary: Tensor, near_boundary: Tensor, counts: tuple[int, int]
@@ -90,13 +114,13 @@ class PatchEncoder(nn.Module):
         layers = ((colours, 1), (box_blur(colours, WIDE_STEP), WIDE_STEP))
         return [patches_at(torch.cat([layer, numbers], dim=1), places, self.patch_size, step) for layer, step in layers]
 
-    def _encode(self, windows: list[Tensor], own: Tensor, point: Tensor) -> Tensor:
-        """N×K×width features of windows whose middles belong to the regions `own` and look like `point`."""
+    def _inputs(self, windows: list[Tensor], own: Tensor, point: Tensor) -> Tensor:
+        """N×K×I numbers of windows whose middles belong to the regions `own` and look like `point`."""
         parts = []
         for window in windows:
             is_own = (window[:, :, 3] == own).to(window)
             parts += [window[:, :, :3].flatten(2), COLOUR_GAIN * is_own - COLOUR_SHIFT]
-        return self.mix(F.silu(self.embed(torch.cat([*parts, point], dim=2))))
+        return torch.cat([*parts, point], dim=2)
 
     def _neighbour_shares(self, numbers: Tensor, own: Tensor, count: int) -> Tensor:
         """The shares of the other regions among the samples of the fine patches, N×K×R."""

@@ -22,13 +22,14 @@ from retouch.models.layers.color_transforms import (
     terms,
 )
 from retouch.models.region.attention import RegionAttention, mlp, pool
+from retouch.models.region.observation import CondensedRegions, Observation, condense, shrink, shrink_numbers
 from retouch.models.region.options import RENAMED_OPTIONS, RegionOptions
-from retouch.models.region.patches import PatchEncoder, Patches
-from retouch.models.region.sampling import pixels_at
-from retouch.models.region.segments import CLASSES, Segments, segment_colours, segment_labels, segment_mask
+from retouch.models.region.patches import PatchEncoder, Patches, PatchViews
+from retouch.models.region.segments import CLASSES, Segments, segment_colours, segment_labels_or_colours, segment_mask
 from retouch.models.region.statistics import BINS, MOMENTS, describe_regions
 
-MINIMUM_SHARE = 0.001  # of the picture: smaller regions are ignored
+CHANNELS = 3  # of a picture
+STATISTICS_STEP = 2  # px between the pixels that regions are described by
 CLASS_WIDTH = 16  # numbers that stand for a class of scene parsing
 VOTE_GAIN = 0.25  # of the colour range: what a vote of 1 asks for
 PRIOR_GAIN = 0.3  # of a coefficient: what an output of 1 of the prior asks for
@@ -45,6 +46,7 @@ class Region(Harmonizer):
     """
 
     RENAMED_OPTIONS = RENAMED_OPTIONS
+    condenses = True
 
     def __init__(self, **options: Any) -> None:
         super().__init__()
@@ -54,7 +56,10 @@ class Region(Harmonizer):
         self.patch_encoder = PatchEncoder(self.options.patch_size, width)
         self.class_embedding = nn.Embedding(CLASSES, CLASS_WIDTH)
         self.region_encoder = mlp(3 * width + MOMENTS + 3 * BINS + CLASS_WIDTH, 2 * width, width)
-        self.attention = nn.ModuleList(RegionAttention(width, self.options.heads) for _ in range(self.options.layers))
+        layers, exchanges = self.options.layers, self.options.exchanges
+        self.attention = nn.ModuleList(
+            RegionAttention(width, self.options.heads, exchanges is None or layer < exchanges) for layer in range(layers)
+        )
         self.patch_norm, self.region_norm = nn.LayerNorm(width), nn.LayerNorm(width)
         self.vote_head = nn.Linear(width, 4)
         self.prior_head = mlp(width, 2 * width, 3 * len(TERMS))
@@ -67,42 +72,80 @@ class Region(Harmonizer):
     def forward(self, batch: dict[str, Tensor]) -> TransformPrediction:
         """`composite` N×3×H×W in [0, 1], `mask` N×1×H×W or `labels` N×H×W → picture, transforms, and the predicted mask."""
         composite = batch["composite"].contiguous()
-        segments = self._segments(composite, batch)
-        term_values = terms(composite)
-        coefficients, probability = self._coefficients(composite, term_values, segments)
+        segments = self._segments(composite, batch.get("labels"), batch.get("mask"))
+        coefficients, probability = self._predict(self._observe(composite, segments))
         weight, classes, mask = segments.weight, segments.classes, None
         if probability is None:  # only the foreground was changed
             coefficients, weight, classes = coefficients[:, :1], weight[:, :1], classes[:, :1]
         else:
             coefficients = coefficients * probability[..., None, None]
-            mask = (weight * probability[..., None, None]).sum(1, keepdim=True)
+            mask = (probability[:, None] @ weight.flatten(2)).unflatten(2, weight.shape[2:])
+        term_values = terms(composite)
         if not self.training:
             coefficients = suppress_slight_changes(coefficients, weight, term_values, self.options.minimum_change)
         transforms = Transforms(coefficients, weight, classes)
         image = self.clamp_unless_training(apply_transforms(composite, transforms, term_values))
         return TransformPrediction(image, mask=mask, transforms=transforms, composite=composite, mask_given=self.needs_mask)
 
-    def _segments(self, composite: Tensor, batch: dict[str, Tensor]) -> Segments:
-        if self.needs_mask:
-            return segment_mask(batch["mask"])
-        hide_labels = self.training and bool(torch.rand(()) < self.options.unlabelled_probability)
-        if self.options.regions == "labels" and "labels" in batch and not hide_labels:
-            return segment_labels(batch["labels"], self.options.count)
-        return segment_colours(composite, self.options.count)
+    @torch.no_grad()
+    def condense(self, composite: Tensor, target: Tensor, mask: Tensor, labels: Tensor | None = None) -> CondensedRegions:
+        """What it learns from in place of N×3×H×W pictures, N×1×H×W masks and N×H×W label maps."""
+        composite, target, mask = (
+            shrink(planes, self.options.observation_size).contiguous() for planes in (composite, target, mask)
+        )
+        labels = None if labels is None else shrink_numbers(labels, self.options.observation_size)
+        segments = self._segments(composite, labels, mask)
+        return condense(self._observe(composite, segments), composite, target, mask, segments)
 
-    def _coefficients(self, composite: Tensor, term_values: Tensor, segments: Segments) -> tuple[Tensor, Tensor | None]:
+    def condensed_errors(self, samples: CondensedRegions) -> Tensor:
+        """What it leaves of condensed samples' errors, N means over pixels of squares summed over channels.
+
+        Transforms learn from what was changed, wherever that was. Which regions it was, their probabilities learn apart: for
+        what is changed by chance p and then by C, the best guess is p·C. So neither waits for the other to be right.
+        """
+        coefficients, probability = self._predict(samples.look())
+        errors = samples.errors(coefficients)
+        if probability is None:
+            return errors
+        return errors + CHANNELS * self.options.change_weight * samples.cross_entropy(probability)
+
+    def _segments(self, composite: Tensor, labels: Tensor | None, mask: Tensor | None) -> Segments:
+        if self.needs_mask:
+            if mask is None:
+                raise ValueError("a batch without the key mask, which this network needs")
+            return segment_mask(mask)
+        if self.options.regions == "colours" or labels is None:
+            return segment_colours(composite, self.options.count)
+        if self.training:
+            hidden = torch.rand(len(labels), 1, 1, device=labels.device) < self.options.unlabelled_probability
+            labels = labels.where(~hidden, 0)
+        return segment_labels_or_colours(composite, labels, self.options.count)
+
+    def _observe(self, composite: Tensor, segments: Segments) -> Observation:
+        """What the network looks at, of pictures no larger than it looks at."""
+        small = shrink(composite, self.options.observation_size)
+        if small.shape != composite.shape:
+            segments = segments.with_numbers(shrink_numbers(segments.number, self.options.observation_size))
+        term_values = terms(small)
+        views = self.patch_encoder.views(small, term_values, segments, self._patch_counts(small[0, 0].numel()))
+        coarse = small[..., ::STATISTICS_STEP, ::STATISTICS_STEP].contiguous()
+        statistics, share = describe_regions(coarse, terms(coarse), segments.every(STATISTICS_STEP))
+        return Observation(views, statistics, share, segments.classes)
+
+    def _predict(self, observation: Observation) -> tuple[Tensor, Tensor | None]:
         """N×R×len(TERMS)×3 coefficients, and the N×R probabilities that a region was changed."""
-        counts = self._patch_counts(composite[0, 0].numel())
-        patches = self.patch_encoder(composite, term_values, segments, counts)
-        statistics, share = describe_regions(composite, term_values, segments)
-        pooled = pool(patches.features, patches.valid, counts[0])
-        tokens = self.region_encoder(torch.cat([pooled, statistics, self.class_embedding(segments.classes)], dim=2))
-        adjacency, present = patches.neighbours.mean(2), share > MINIMUM_SHARE
+        views, present = observation.views, observation.present
+        patches = Patches(views.inputs, views.neighbours, views.valid, present if self.training else None)
+        patches = patches.with_features(patches.map(self.patch_encoder, views.inputs))
+        pooled = pool(patches.features, patches.valid, views.boundary_count)
+        of_class = self.class_embedding(observation.classes)
+        tokens = self.region_encoder(torch.cat([pooled, observation.statistics, of_class], dim=2))
+        adjacency = patches.neighbours.mean(2)
         for layer in self.attention:
             tokens, patches = layer(tokens, patches, adjacency, present)
         votes, tokens = self.vote_head(self.patch_norm(patches.features)), self.region_norm(tokens)
         prior = PRIOR_GAIN * self.prior_head(tokens).unflatten(2, (len(TERMS), 3))
-        coefficients = self._fit(votes, prior, patches, term_values.unflatten(2, composite.shape[-2:]))
+        coefficients = self._fit(votes, prior, views)
         if self.change_head is None:
             return coefficients, None
         return coefficients, torch.sigmoid(self.change_head(tokens)[..., 0] + CHANGE_BIAS) * present
@@ -112,11 +155,9 @@ class Region(Harmonizer):
         boundary, interior = (1, 1) if self.training else self.options.evaluation_patch_multiplier
         return min(boundary * self.options.boundary_patches, pixels), min(interior * self.options.interior_patches, pixels)
 
-    def _fit(self, votes: Tensor, prior: Tensor, patches: Patches, term_planes: Tensor) -> Tensor:
+    def _fit(self, votes: Tensor, prior: Tensor, views: PatchViews) -> Tensor:
         """The prior's coefficients, corrected so that they fit the votes: N×R×T×4, colour and certainty."""
-        places, valid = patches.places, patches.valid
-        at_places = pixels_at(term_planes, places.flatten(1)).unflatten(1, places.shape[1:])
-        vote_count = valid.sum(2, keepdim=True).clamp_min(self.options.boundary_patches + self.options.interior_patches)
-        certainty = F.softplus(votes[..., 3:]) * valid / vote_count
-        residual = VOTE_GAIN * votes[..., :3] - at_places @ prior
-        return prior + fit_coefficients(at_places, residual, certainty, self.log_ridge.exp())
+        vote_count = views.valid.sum(2, keepdim=True).clamp_min(self.options.boundary_patches + self.options.interior_patches)
+        certainty = F.softplus(votes[..., 3:]) * views.valid / vote_count
+        residual = VOTE_GAIN * votes[..., :3] - views.term_values @ prior
+        return prior + fit_coefficients(views.term_values, residual, certainty, self.log_ridge.exp())

@@ -28,6 +28,14 @@ class Segments:
         """R."""
         return self.weight.shape[1]
 
+    def every(self, step: int) -> "Segments":
+        """The same regions at every `step`-th pixel."""
+        return Segments(self.weight[..., ::step, ::step].contiguous(), self.number[..., ::step, ::step], self.classes)
+
+    def with_numbers(self, number: Tensor) -> "Segments":
+        """The same regions with hard edges, at the size of N×h×w region numbers."""
+        return _hard_segments(number, self.classes)
+
 
 def segment_mask(mask: Tensor) -> Segments:
     """Foreground and background of N×1×H×W masks."""
@@ -36,15 +44,24 @@ def segment_mask(mask: Tensor) -> Segments:
 
 
 def segment_labels(labels: Tensor, count: int) -> Segments:
-    """The `count` largest classes above 0 of N×H×W label maps; pixels of other classes belong to no region."""
+    """The `count` largest classes of N×H×W label maps, 0 (unlabelled) as one of them; other pixels belong to no region."""
     flat = labels.flatten(1).long()
     ones = torch.ones_like(flat, dtype=torch.float32)
     areas = torch.zeros(len(flat), CLASSES, device=flat.device).scatter_add(1, flat, ones)
-    areas[:, 0] = 0
     area, classes = areas.topk(count, dim=1)
     order = torch.arange(count, device=flat.device).expand_as(classes)
     numbers = torch.full_like(areas, count, dtype=torch.long).scatter(1, classes, torch.where(area > 0, order, count))
     return _hard_segments(numbers.gather(1, flat).view_as(labels), torch.where(area > 0, classes, 0))
+
+
+def segment_labels_or_colours(image: Tensor, labels: Tensor, count: int) -> Segments:
+    """Regions by class, and by colour and place in the pictures whose label maps are empty (0 everywhere)."""
+    segments, empty = segment_labels(labels, count), (labels == 0).flatten(1).all(1)
+    if not bool(empty.any()):
+        return segments
+    by_colour = segment_colours(image[empty], count)
+    number = segments.number.index_put((empty,), by_colour.number)
+    return _hard_segments(number, segments.classes)
 
 
 def segment_colours(image: Tensor, count: int) -> Segments:

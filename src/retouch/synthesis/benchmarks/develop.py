@@ -18,6 +18,7 @@ from retouch.synthesis.outline import draw_outline, resize_mask, roughen
 from retouch.synthesis.pixels import allocate
 from retouch.synthesis.recipe import generator, sample_seed
 from retouch.synthesis.samples import SampleBatch
+from retouch.synthesis.scene_labels import scene_labels
 
 ATTEMPTS = 4
 """Sets of adjustments that are drawn for a region until one passes the quality filter."""
@@ -76,7 +77,7 @@ class DevelopBenchmark(SampleBenchmark):
         return DevelopRegion(name, classes, is_background, feather, error, growth, tolerance)
 
     def load(self, entries: Sequence[BenchmarkEntry], epoch: int) -> RawBatch:
-        """Pictures, where they are changed, and the masks that models see; a recipe to try first."""
+        """Pictures, where they are changed, the masks and label maps that models see; a recipe to try first."""
         recipes = [self.plan(entry, epoch) for entry in entries]
         scenes = [self.scenes[entry.index] for entry in entries]
         masks = [draw_masks(scene, recipe.region) for scene, recipe in zip(scenes, recipes, strict=True)]
@@ -84,6 +85,7 @@ class DevelopBenchmark(SampleBenchmark):
             "image": stack([scene["image"] for scene in scenes]),
             "alpha": stack([alpha for alpha, _ in masks]),
             "mask": stack([mask for _, mask in masks]),
+            "labels": stack([_labels(scene, recipe.region.map) for scene, recipe in zip(scenes, recipes, strict=True)]),
             "recipes": recipes,
         }
 
@@ -94,7 +96,8 @@ class DevelopBenchmark(SampleBenchmark):
         is_changed = torch.tensor([bool(recipe.edits) for recipe in recipes], device=device)
         mask = raw["mask"].to(device, non_blocking=True)[:, None].float().div_(255) * is_changed[:, None, None, None]
         target = torch.div(images, 255, out=allocate(images.shape, images))
-        return SampleBatch(composites, target, mask, (mask[:, 0] > 0).byte(), recipes)
+        labels = raw["labels"].to(device, non_blocking=True)
+        return SampleBatch(composites, target, mask, (mask[:, 0] > 0).byte(), recipes, labels)
 
     def _develop(self, images: Tensor, alpha: Tensor, recipes: list[DevelopRecipe]) -> tuple[Tensor, list[DevelopRecipe]]:
         """The composites and what was done; where nothing passed, the photograph and a recipe without edits."""
@@ -136,6 +139,13 @@ def region_map(scene: Row, name: str) -> np.ndarray | None:
     if scene["matte"] is not None:
         return (scene["matte"] > 127).astype(np.uint8)
     return None if scene["parts"] is None else (scene["parts"] > 0).astype(np.uint8)
+
+
+def _labels(scene: Row, name: str) -> np.ndarray:
+    """The label map that a scene's region was drawn from, in ADE20K's numbers."""
+    numbers = region_map(scene, name)
+    assert numbers is not None, f"{scene['id']} has no {name}"
+    return scene_labels(numbers, name)
 
 
 def draw_masks(scene: Row, region: DevelopRegion) -> tuple[np.ndarray, np.ndarray]:
