@@ -232,6 +232,8 @@ def test_histograms_count_the_colours_of_each_region():
         ("observation_size", 0, "whole number above 0"),
         ("exchanges", 0, "null for all layers"),
         ("change_weight", -1, "0 or more"),
+        ("colour_certainty", 2, "0 to 1"),
+        ("foreground_probability", 0, "between 0 and 1"),
         ("width", 30, "of heads, 4"),
         ("evaluation_patch_multiplier", 3, "a pair"),
         ("evaluation_patch_multiplier", [2, 8, 1], "a pair"),

@@ -148,3 +148,20 @@ def test_pictures_with_and_without_labels_mix_and_unlabelled_pixels_are_a_region
     assert int(segments.classes[2, unlabelled]) == 0
     alone = segment_labels_or_colours(image[1:2], labels[1:2], 4)
     assert torch.equal(alone.number[0], segments.number[1])
+
+
+@torch.no_grad()
+def test_regions_by_colour_are_changed_only_if_that_is_likely_and_the_mask_says_so_earlier():
+    image, labels = photographs(2, 11)
+    for probability, is_likely in ((0.4, False), (0.7, True)):
+        model = create("region-free", **OPTIONS, minimum_change=0.0).eval()
+        for parameter in (*model.change_head.parameters(), *model.vote_head.parameters()):
+            parameter.zero_()
+        model.change_head[-1].bias.fill_(float(torch.logit(torch.tensor(probability))) + 1)
+        model.vote_head.bias.fill_(1)
+        by_class, by_colour = model({"composite": image, "labels": labels}), model({"composite": image})
+        assert not torch.equal(by_class.image, image)
+        assert torch.equal(by_colour.image, image) is not is_likely
+        assert (by_colour.mask > 0.5).all()
+    model.change_head[-1].bias.fill_(float(torch.logit(torch.tensor(0.24))) + 1)
+    assert not (model({"composite": image}).mask > 0.5).any()

@@ -50,6 +50,10 @@ class RegionOptions:
     of more are surer."""
     minimum_change: float = 0.025
     """Root mean square, of the colour range: a trained network leaves regions alone that it would change by less."""
+    colour_certainty: float = 0.5
+    """Probability up to which a trained network leaves regions by colour alone: they are no objects."""
+    foreground_probability: float = 0.25
+    """Probability above which a region counts as changed in the predicted mask."""
     unlabelled_probability: float = 0.2
     """Share of the label maps that are hidden in training, with "labels": their pictures count as without."""
     change_weight: float = 0.01
@@ -77,6 +81,10 @@ class RegionOptions:
         if not _is_share(self.unlabelled_probability):
             raise self._refusal("unlabelled_probability", "give a probability, 0 to 1")
 
+        if not _is_share(self.colour_certainty):
+            raise self._refusal("colour_certainty", "give a probability, 0 to 1")
+        if not _is_share(self.foreground_probability) or self.foreground_probability in (0, 1):
+            raise self._refusal("foreground_probability", "give a probability between 0 and 1")
         if not isinstance(self.change_weight, int | float) or self.change_weight < 0:
             raise self._refusal("change_weight", "give a number, 0 or more")
 

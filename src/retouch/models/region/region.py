@@ -35,6 +35,7 @@ VOTE_GAIN = 0.25  # of the colour range: what a vote of 1 asks for
 PRIOR_GAIN = 0.3  # of a coefficient: what an output of 1 of the prior asks for
 CHANGE_BIAS = -1.0  # before the sigmoid: at first, regions count as rather unchanged
 INITIAL_RIDGE = 0.01
+CERTAINTY_RANGE = 0.1  # of probabilities, over which regions by colour begin to be changed
 
 
 class Region(Harmonizer):
@@ -78,8 +79,8 @@ class Region(Harmonizer):
         if probability is None:  # only the foreground was changed
             coefficients, weight, classes = coefficients[:, :1], weight[:, :1], classes[:, :1]
         else:
-            coefficients = coefficients * probability[..., None, None]
-            mask = (probability[:, None] @ weight.flatten(2)).unflatten(2, weight.shape[2:])
+            coefficients = coefficients * self._applied_share(probability, segments)[..., None, None]
+            mask = (self._foreground_score(probability)[:, None] @ weight.flatten(2)).unflatten(2, weight.shape[2:])
         term_values = terms(composite)
         if not self.training:
             coefficients = suppress_slight_changes(coefficients, weight, term_values, self.options.minimum_change)
@@ -149,6 +150,17 @@ class Region(Harmonizer):
         if self.change_head is None:
             return coefficients, None
         return coefficients, torch.sigmoid(self.change_head(tokens)[..., 0] + CHANGE_BIAS) * present
+
+    def _applied_share(self, probability: Tensor, segments: Segments) -> Tensor:
+        """How much of the transforms is applied, N×R: as likely as they are; regions by colour, no objects, only if likely."""
+        if self.training:
+            return probability
+        certain = ((probability - self.options.colour_certainty) / CERTAINTY_RANGE).clamp(0, 1)
+        return probability * torch.where((segments.classes > 0).any(1, keepdim=True), 1, certain)
+
+    def _foreground_score(self, probability: Tensor) -> Tensor:
+        """Probabilities, scaled so that `foreground_probability` is 0.5, above which a mask is foreground."""
+        return probability ** (math.log(0.5) / math.log(self.options.foreground_probability))
 
     def _patch_counts(self, pixels: int) -> tuple[int, int]:
         """How many patches a region gets along its boundary and inside; no more than there are pixels."""
