@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from PIL import Image
 from shipped_model import OPTIONS, draw_triples, save_trained, shipped
@@ -17,6 +18,7 @@ from retouch.cli.app import app
 from retouch.errors import ExistsError, RetouchError, SettingsError, WeightsError
 from retouch.evaluation.score import harmonizer
 from retouch.inference import network_files, shipped_network
+from retouch.models import create
 from retouch.settings import Settings, load
 from retouch.shipped import page, places
 from retouch.shipped.card import check, read
@@ -200,3 +202,14 @@ def test_a_network_of_another_project_brings_its_own_origin(settings: Settings, 
     card = ship(other / "artifacts/region", FOLDER, {}, settings)
     assert card.commit == commit
     assert card.data["sample"]["photographs"] == 2
+
+
+def test_a_network_without_colour_transforms_is_refused(settings: Settings):
+    torch.manual_seed(0)
+    options = {"depth": 3, "width": 8}
+    save = network_files.save
+    save(Path("i.safetensors"), create("idih", **options), "idih", options, {"name": "idih", "size": "32", "digest": ""})
+    idih = load().models["idih"].model_copy(update={"options": options})
+    with pytest.raises(RetouchError, match=r"^idih predicts no colour transforms"):
+        ship(Path("i.safetensors"), Path("pretrained/idih"), {}, settings.model_copy(update={"models": {"idih": idih}}))
+    assert not Path("pretrained/idih").exists()

@@ -1,6 +1,5 @@
 """A harmonizer that predicts colour transforms, as one ONNX file: what `shipped_network` opens."""
 
-import copy
 import json
 import tempfile
 import warnings
@@ -80,7 +79,7 @@ def _graph(module: Harmonizer, inputs: dict[str, Tensor]) -> bytes:
         warnings.simplefilter("ignore")  # about values that become constants: the answers are compared
         file = Path(folder, "graph.onnx")
         torch.onnx.export(
-            _Arrays(_with_explicit_norms(module)).eval(),
+            _Arrays(module).eval(),
             tuple(inputs.values()),
             file,
             input_names=list(inputs),
@@ -89,16 +88,6 @@ def _graph(module: Harmonizer, inputs: dict[str, Tensor]) -> bytes:
             dynamo=False,  # the other exporter needs onnxscript
         )
         return file.read_bytes()
-
-
-def _with_explicit_norms(module: Harmonizer) -> Harmonizer:
-    """A copy whose batch norms have a factor and a term each, of 1 and 0: without them the exporter looks for a known shape."""
-    module = copy.deepcopy(module)
-    for part in module.modules():
-        if isinstance(part, nn.BatchNorm1d | nn.BatchNorm2d) and not part.affine:
-            count = part.num_features
-            part.weight, part.bias = nn.Parameter(torch.ones(count)), nn.Parameter(torch.zeros(count))
-    return module
 
 
 def _optimized(graph: bytes) -> bytes:

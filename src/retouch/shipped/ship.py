@@ -52,7 +52,10 @@ def ship(
     text = notes.read_text(encoding="utf-8") if notes.is_file() else ""
     with atomic_folder(folder) as partial:
         shutil.copyfile(file, partial / NETWORK)
-        export(network, partial / ONNX)
+        try:
+            export(network, partial / ONNX)
+        except RetouchError as error:  # it names the file, whose folder has another name until it is whole
+            raise RetouchError(str(error).replace(str(partial), str(folder))) from None
         (partial / PICTURES).write_bytes(sheet(network))
         if text:
             (partial / NOTES).write_text(text, encoding="utf-8")

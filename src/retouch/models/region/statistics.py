@@ -19,7 +19,8 @@ MINIMUM_AREA = 1e-3  # px, against division by 0
 
 def describe_regions(image: Tensor, term_values: Tensor, segments: Segments) -> tuple[Tensor, Tensor]:
     """N×3×H×W in [0, 1] and its `terms` → N×R×(MOMENTS + 3·BINS) about zero, and each region's share of the picture, N×R."""
-    weight = segments.weight.flatten(2)
+    # a variance is a difference of large numbers: in float32 its rounding, which differs between runtimes, would be seen
+    weight, term_values = segments.weight.flatten(2).double(), term_values.double()
     share = weight.mean(2)
     area = weight.sum(2, keepdim=True).clamp_min(MINIMUM_AREA)
     _, mean, squares, products, centre = (weight @ term_values.transpose(1, 2) / area).split((1, 3, 3, 3, 2), dim=2)
@@ -40,7 +41,7 @@ def describe_regions(image: Tensor, term_values: Tensor, segments: Segments) -> 
         COLOUR_GAIN * share[..., None],
         (share > 0).to(image)[..., None],
     ]
-    return torch.cat([*moments, histograms(image, segments)], dim=2), share
+    return torch.cat([torch.cat(moments, dim=2).to(image), histograms(image, segments)], dim=2), share.to(image)
 
 
 def histograms(image: Tensor, segments: Segments) -> Tensor:
