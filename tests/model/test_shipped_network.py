@@ -28,7 +28,9 @@ pytest.importorskip("onnx", reason="the package onnx is not installed")
 SIZE = 48  # px
 HEAVY = ("torch", "mlflow", "prefect", "great_expectations", "lightning", "pandas", "scipy")
 NAMES = ("region", "region-free", "seam-fit")
-OPTIONS = {name: SMALLEST[name] | {"minimum_change": 0} for name in ("region", "region-free")}
+DARING = {"region": {"minimum_change": 0}, "region-free": {"minimum_change": 0, "colour_certainty": 0}}
+"""Options by which an untrained network changes pictures."""
+OPTIONS = {name: SMALLEST[name] | options for name, options in DARING.items()}
 
 
 def trained(name: str) -> LoadedNetwork:
@@ -199,6 +201,7 @@ def test_damaged_foreign_and_missing_files_are_told_in_one_sentence(tmp_path):
             shipped_network.open(path)
         assert str(path) in str(raised.value)
         assert "\n" not in str(raised.value)
+        assert str(raised.value).endswith(": restore the file, or name another model")
     for props in ({}, {"retouch": "no JSON"}, {"retouch": "[]"}, {"retouch": json.dumps(described)},
                   {"retouch": json.dumps(described | {"metadata": {"size": "x"}})}):  # fmt: skip
         foreign(path, props)

@@ -39,14 +39,18 @@ def open(place: Path) -> LoadedNetwork:
     path = place / MODEL_FILE if place.is_dir() else place
     if not path.is_file():
         raise WeightsError(f"{path} is missing: name the folder of a shipped model, or a network's {SUFFIX} file")
-    session = open_session(path, str(path), is_optimized=True)
+    try:
+        session = open_session(path, str(path), is_optimized=True)
+    except WeightsError as error:
+        raise WeightsError(f"{error}: restore the file, or name another model") from None
     try:
         description = json.loads(session.get_modelmeta().custom_metadata_map[METADATA_KEY])
         architecture, options, metadata = (description[key] for key in ("architecture", "options", "metadata"))
         harmonizer = OnnxHarmonizer(session, path, int(metadata["size"]), bool(description[LABELS_KEY]))
     except (KeyError, TypeError, ValueError) as error:
+        reason = f"its description has no {error}" if isinstance(error, KeyError) else first_line(error)
         raise WeightsError(
-            f"{path} is an ONNX network, but none that `retouch` exported ({first_line(error)}): name a shipped model"
+            f"{path} is an ONNX network, but none that `retouch` exported ({reason}): name a shipped model"
         ) from None
     return LoadedNetwork(harmonizer, architecture, options, metadata)
 

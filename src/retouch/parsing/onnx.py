@@ -34,8 +34,8 @@ def open_session(path: Path, place: str, is_optimized: bool = False) -> Any:
 
 
 def first_line(error: Exception) -> str:
-    """What onnxruntime says is wrong."""
-    return (str(error).splitlines() or [type(error).__name__])[0]
+    """What onnxruntime says is wrong, without the full stop."""
+    return (str(error).splitlines() or [type(error).__name__])[0].removesuffix(".")
 
 
 class OnnxNetwork:
