@@ -158,7 +158,7 @@ def draw_masks(scene: Row, region: DevelopRegion) -> tuple[np.ndarray, np.ndarra
     if region.growth or region.tolerance:
         inside = roughen(inside, region.growth, region.tolerance)
     if region.is_background:
-        inside = ~inside
+        inside = cv2.bitwise_not(inside)
     alpha = mask = soften_mask(inside, region.feather)
     if region.mask_error:
         resized = resize_mask(inside, region.mask_error)
