@@ -224,7 +224,7 @@ def test_histograms_count_the_colours_of_each_region():
 @pytest.mark.parametrize(
     ("option", "value", "remedy"),
     [
-        ("regions", "faces", "mask, labels, colours"),
+        ("regions", "faces", "labels, colours"),
         ("count", 8, "square"),
         ("count", 0, "whole number above 0"),
         ("layers", 1.5, "whole number above 0"),

@@ -16,7 +16,6 @@ VARIANTS = {
     "region": _architecture("edge_region:EdgeRegion"),
     "region-free": _architecture(
         "region:Region",
-        regions="labels",
         count=9,
         boundary_patches=24,
         interior_patches=8,

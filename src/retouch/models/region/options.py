@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from retouch.errors import SettingsError
 
-RegionSource = Literal["mask", "labels", "colours"]
+RegionSource = Literal["labels", "colours"]
 
 RENAMED_OPTIONS = {
     "edge": "boundary_patches",
@@ -24,11 +24,11 @@ COUNTS = ("count", "boundary_patches", "interior_patches", "patch_size", "observ
 class RegionOptions:
     """What a variant chooses. Raises SettingsError, naming the option and what it can be, for a value that does not fit."""
 
-    regions: RegionSource = "mask"
-    """"mask": foreground (changed) and background. "labels": the largest classes of a label map; without one, as "colours".
-    "colours": regions of similar colour and place."""
+    regions: RegionSource = "labels"
+    """"labels": the largest classes of a label map; without one, as "colours". "colours": regions of similar colour and
+    place."""
     count: int = 4
-    """Regions of a picture with "labels" and "colours", a square number."""
+    """Regions of a picture, a square number."""
     boundary_patches: int = 48
     """Patches of a region along its boundary."""
     interior_patches: int = 16
@@ -67,7 +67,7 @@ class RegionOptions:
                 raise self._refusal(name, "give a whole number above 0")
         if self.exchanges is not None and not _is_count(self.exchanges):
             raise self._refusal("exchanges", "give a whole number above 0, or null for all layers")
-        if self.regions != "mask" and math.isqrt(self.count) ** 2 != self.count:
+        if math.isqrt(self.count) ** 2 != self.count:
             raise self._refusal("count", "choose a square number, for a grid of seeds")
         if self.patch_size % 2 == 0:
             raise self._refusal("patch_size", "choose an odd number, so that a patch has a middle")

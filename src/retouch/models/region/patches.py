@@ -89,14 +89,14 @@ class PatchEncoder(nn.Module):
         planes = term_values.unflatten(2, composite.shape[-2:])
         point = torch.cat([colours, boundary, near_boundary, planes[:, COLOUR_TERMS:]], dim=1)
         region = segments.number.flatten(1).gather(1, flat).view_as(places)
-        values = (
-            self._inputs(windows, own, pixels_at(point, flat)),
-            pixels_at(planes, flat),
-            self._neighbour_shares(windows[0][:, :, 3], own, count),
-        )
         valid = region == torch.arange(count, device=region.device)[:, None]
-        of_regions = (value.unflatten(1, places.shape[1:]) for value in values)
-        return PatchViews(*of_regions, valid[..., None].to(composite), counts[0])
+        return PatchViews(
+            self._inputs(windows, own, pixels_at(point, flat)).unflatten(1, places.shape[1:]),
+            pixels_at(planes, flat).unflatten(1, places.shape[1:]),
+            self._neighbour_shares(windows[0][:, :, 3], own, count).unflatten(1, places.shape[1:]),
+            valid[..., None].to(composite),
+            counts[0],
+        )
 
     def _choose_places(
         self, numbers: Tensor, count: int, boundary: Tensor, near_boundary: Tensor, counts: tuple[int, int]

@@ -25,7 +25,7 @@ from retouch.models.region.attention import RegionAttention, mlp, pool
 from retouch.models.region.observation import CondensedRegions, Observation, condense, shrink, shrink_numbers
 from retouch.models.region.options import RENAMED_OPTIONS, RegionOptions
 from retouch.models.region.patches import PatchEncoder, Patches, PatchViews
-from retouch.models.region.segments import CLASSES, Segments, segment_colours, segment_labels_or_colours, segment_mask
+from retouch.models.region.segments import CLASSES, Segments, segment_colours, segment_labels_or_colours
 from retouch.models.region.statistics import BINS, MOMENTS, describe_regions
 
 CHANNELS = 3  # of a picture
@@ -48,11 +48,11 @@ class Region(Harmonizer):
 
     RENAMED_OPTIONS = RENAMED_OPTIONS
     condenses = True
+    needs_mask = False
 
     def __init__(self, **options: Any) -> None:
         super().__init__()
         self.options = RegionOptions(**options)
-        self.needs_mask = self.options.regions == "mask"
         width = self.options.width
         self.patch_encoder = PatchEncoder(self.options.patch_size, width)
         self.class_embedding = nn.Embedding(CLASSES, CLASS_WIDTH)
@@ -64,29 +64,26 @@ class Region(Harmonizer):
         self.patch_norm, self.region_norm = nn.LayerNorm(width), nn.LayerNorm(width)
         self.vote_head = nn.Linear(width, 4)
         self.prior_head = mlp(width, 2 * width, 3 * len(TERMS))
-        self.change_head = None if self.needs_mask else mlp(width, width, 1)
+        self.change_head = mlp(width, width, 1)
         self.log_ridge = nn.Parameter(torch.full((len(TERMS),), math.log(INITIAL_RIDGE)))
         # an untrained network changes nothing
         for parameter in (*self.vote_head.parameters(), *self.prior_head[-1].parameters()):
             nn.init.zeros_(parameter)
 
     def forward(self, batch: dict[str, Tensor]) -> TransformPrediction:
-        """`composite` N×3×H×W in [0, 1], `mask` N×1×H×W or `labels` N×H×W → picture, transforms, and the predicted mask."""
+        """`composite` N×3×H×W in [0, 1], and `labels` N×H×W where there are any → picture, transforms, predicted mask."""
         composite = batch["composite"].contiguous()
-        segments = self._segments(composite, batch.get("labels"), batch.get("mask"))
+        segments = self._segments(composite, batch.get("labels"))
         coefficients, probability = self._predict(self._observe(composite, segments))
-        weight, classes, mask = segments.weight, segments.classes, None
-        if probability is None:  # only the foreground was changed
-            coefficients, weight, classes = coefficients[:, :1], weight[:, :1], classes[:, :1]
-        else:
-            coefficients = coefficients * self._applied_share(probability, segments)[..., None, None]
-            mask = (self._foreground_score(probability)[:, None] @ weight.flatten(2)).unflatten(2, weight.shape[2:])
+        weight = segments.weight
+        coefficients = coefficients * self._applied_share(probability, segments)[..., None, None]
+        mask = (self._foreground_score(probability)[:, None] @ weight.flatten(2)).unflatten(2, weight.shape[2:])
         term_values = terms(composite)
         if not self.training:
             coefficients = suppress_slight_changes(coefficients, weight, term_values, self.options.minimum_change)
-        transforms = Transforms(coefficients, weight, classes)
+        transforms = Transforms(coefficients, weight, segments.classes)
         image = self.clamp_unless_training(apply_transforms(composite, transforms, term_values))
-        return TransformPrediction(image, mask=mask, transforms=transforms, composite=composite, mask_given=self.needs_mask)
+        return TransformPrediction(image, mask=mask, transforms=transforms, composite=composite, mask_given=False)
 
     @torch.no_grad()
     def condense(self, composite: Tensor, target: Tensor, mask: Tensor, labels: Tensor | None = None) -> CondensedRegions:
@@ -95,7 +92,7 @@ class Region(Harmonizer):
             shrink(planes, self.options.observation_size).contiguous() for planes in (composite, target, mask)
         )
         labels = None if labels is None else shrink_numbers(labels, self.options.observation_size)
-        segments = self._segments(composite, labels, mask)
+        segments = self._segments(composite, labels)
         return condense(self._observe(composite, segments), composite, target, mask, segments)
 
     def condensed_errors(self, samples: CondensedRegions) -> Tensor:
@@ -106,15 +103,9 @@ class Region(Harmonizer):
         """
         coefficients, probability = self._predict(samples.look())
         errors = samples.errors(coefficients)
-        if probability is None:
-            return errors
         return errors + CHANNELS * self.options.change_weight * samples.cross_entropy(probability)
 
-    def _segments(self, composite: Tensor, labels: Tensor | None, mask: Tensor | None) -> Segments:
-        if self.needs_mask:
-            if mask is None:
-                raise ValueError("a batch without the key mask, which this network needs")
-            return segment_mask(mask)
+    def _segments(self, composite: Tensor, labels: Tensor | None) -> Segments:
         if self.options.regions == "colours" or labels is None:
             return segment_colours(composite, self.options.count)
         if self.training:
@@ -133,7 +124,7 @@ class Region(Harmonizer):
         statistics, share = describe_regions(coarse, terms(coarse), segments.every(STATISTICS_STEP))
         return Observation(views, statistics, share, segments.classes)
 
-    def _predict(self, observation: Observation) -> tuple[Tensor, Tensor | None]:
+    def _predict(self, observation: Observation) -> tuple[Tensor, Tensor]:
         """N×R×len(TERMS)×3 coefficients, and the N×R probabilities that a region was changed."""
         views, present = observation.views, observation.present
         patches = Patches(views.inputs, views.neighbours, views.valid, present if self.training else None)
@@ -147,8 +138,6 @@ class Region(Harmonizer):
         votes, tokens = self.vote_head(self.patch_norm(patches.features)), self.region_norm(tokens)
         prior = PRIOR_GAIN * self.prior_head(tokens).unflatten(2, (len(TERMS), 3))
         coefficients = self._fit(votes, prior, views)
-        if self.change_head is None:
-            return coefficients, None
         return coefficients, torch.sigmoid(self.change_head(tokens)[..., 0] + CHANGE_BIAS) * present
 
     def _applied_share(self, probability: Tensor, segments: Segments) -> Tensor:
