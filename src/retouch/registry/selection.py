@@ -105,7 +105,7 @@ def _place(model: str) -> Selection | None:
     path = Path(model)
     if model.endswith((FILE_SUFFIX, shipped_network.SUFFIX)):
         if not path.is_file():
-            raise WeightsError(f"{model} is missing: train it with `dvc repro`")
+            raise WeightsError(f"{model} is missing: train it with `dvc repro`, or make it with `retouch ship`")
         return Selection(model, "file", path)
     if "/" not in model or model.startswith(URI):
         return None
