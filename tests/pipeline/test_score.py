@@ -92,7 +92,7 @@ def test_the_methods_without_training_stand_beside_a_model(folder, tmp_path, mon
         assert {"mse_ratio", "worse_share", "identity", "idempotence", "sets"} <= part.keys()
         assert {name: subset["count"] for name, subset in part["sets"].items()} == {"day": 3, "night": 2}
     seam, poisson = summary["models"]["seam-fit"], summary["models"]["poisson-fit"]
-    assert seam["mse_ratio"] < 0.5
+    assert seam["mse_ratio"] < 0.6
     assert poisson["mse_ratio"] < 0.7
     assert seam["identity"] < 1
 
@@ -104,8 +104,9 @@ def run(*arguments: object) -> dict:
     return answer
 
 
-def test_without_a_registry_the_methods_are_measured_alone(folder, tmp_path, monkeypatch):
+def test_without_a_model_the_methods_are_measured_alone(folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("retouch.shipped.places.find", lambda name: None)
     result = CliRunner().invoke(cli.app, ["score", str(folder), "--limit", "2"], catch_exceptions=False)
     assert result.exit_code == 0
     assert "only the methods without training" in result.stderr
@@ -194,7 +195,7 @@ def test_a_method_without_training_is_a_model_by_name(folder):
     network = select("seam-fit", True).load(True)
     composite, mask = (np.asarray(Image.open(folder / f"day/{role}/p0.png")) for role in ("composite", "mask"))
     np.testing.assert_array_equal(harmonizer(network)(composite, mask), methods_without_training()["seam-fit"](composite, mask))
-    assert method("poisson").size == 256
+    assert method("poisson").size == network.size
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="needs ../shared/photos/iHarmony4")

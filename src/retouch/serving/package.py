@@ -35,7 +35,8 @@ def network_requirements(network: LoadedNetwork) -> list[str]:
     from retouch.models.base import Encoder
 
     encoders = {module.package for module in network.module.modules() if isinstance(module, Encoder)}
-    names = {"mlflow", *requirements(_modules(network)), *encoders}
+    # safetensors reads the network's file, and is imported there
+    names = {"mlflow", "safetensors", *requirements(_modules(network)), *encoders}
     return sorted(f"{name}=={metadata.version(name).partition('+')[0]}" for name in names)
 
 
