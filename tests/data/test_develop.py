@@ -2,15 +2,16 @@
 
 import json
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from one_benchmark import one_benchmark, samples_of
 
-from retouch.settings import DevelopSettings, Settings, load
+from retouch.settings import load
 from retouch.store import Samples, Scenes
-from retouch.synthesis.benchmarks import create_samples
 from retouch.synthesis.benchmarks.develop import DevelopBenchmark
 from retouch.synthesis.scene_labels import ADE20K_NAMES, scene_labels
 from retouch.synthesis.stage import synthesize
@@ -42,11 +43,7 @@ def scene(number: int, split: str = "test", **changes) -> dict:
     return row | changes
 
 
-def settings(**changes) -> Settings:
-    """The default's, with one benchmark `develop`, changed."""
-    whole = load(Path("params/sample.yaml"))
-    own = DevelopSettings.model_validate(whole.synthesize.benchmarks["develop"].model_dump() | changes)
-    return whole.model_copy(update={"synthesize": whole.synthesize.model_copy(update={"benchmarks": {"develop": own}})})
+settings = partial(one_benchmark, "develop")
 
 
 @pytest.fixture
@@ -54,8 +51,7 @@ def benchmark(tmp_path):
     """A benchmark of some scenes' test split, with settings changed."""
 
     def make(*rows: dict, split: str = "test", **changes) -> DevelopBenchmark:
-        Scenes.write(tmp_path / "scenes.arrow", rows)
-        own = create_samples("develop", settings(**changes), Scenes(tmp_path / "scenes.arrow"), split)
+        own = samples_of("develop", rows, tmp_path / "scenes.arrow", split, **changes)
         assert isinstance(own, DevelopBenchmark)
         return own
 

@@ -2,14 +2,16 @@
 
 import json
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from one_benchmark import one_benchmark, samples_of
 
 from retouch.errors import SettingsError, SourceError
-from retouch.settings import PasteSettings, Settings, load, parse
+from retouch.settings import load, parse
 from retouch.store import Samples, Scenes
 from retouch.synthesis.benchmarks import create_samples
 from retouch.synthesis.benchmarks.paste import PasteBenchmark
@@ -40,11 +42,7 @@ def scene(number: int, split: str = "test", objects: tuple = ((slice(12, 32), sl
             "width": SIZE, "image": image, "labels": labels} | changes  # fmt: skip
 
 
-def settings(**changes) -> Settings:
-    """The default's, with one benchmark `paste`, changed."""
-    whole = load(Path("params/sample.yaml"))
-    own = PasteSettings.model_validate(whole.synthesize.benchmarks["paste"].model_dump() | changes)
-    return whole.model_copy(update={"synthesize": whole.synthesize.model_copy(update={"benchmarks": {"paste": own}})})
+settings = partial(one_benchmark, "paste")
 
 
 @pytest.fixture
@@ -52,8 +50,7 @@ def benchmark(tmp_path):
     """A benchmark of some scenes' test split, with settings changed."""
 
     def make(*rows: dict, split: str = "test", **changes) -> PasteBenchmark:
-        Scenes.write(tmp_path / "scenes.arrow", rows)
-        own = create_samples("paste", settings(**changes), Scenes(tmp_path / "scenes.arrow"), split)
+        own = samples_of("paste", rows, tmp_path / "scenes.arrow", split, **changes)
         assert isinstance(own, PasteBenchmark)
         return own
 

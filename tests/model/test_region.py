@@ -157,6 +157,10 @@ def test_the_fit_is_weighted_ridge_regression():
     actual = fit_coefficients(known, values, weight, ridge)
     left = (known * weight).mT @ known + torch.diag(ridge)
     torch.testing.assert_close(actual, torch.linalg.solve(left, (known * weight).mT @ values))
+    each = torch.rand(2, 3, len(TERMS), generator=generator).double() + 0.1  # other costs for each fit
+    actual = fit_coefficients(known, values, weight, each)
+    left = (known * weight).mT @ known + torch.diag_embed(each)
+    torch.testing.assert_close(actual, torch.linalg.solve(left, (known * weight).mT @ values))
     exact = known @ torch.rand(2, 3, len(TERMS), 3, generator=generator).double()
     torch.testing.assert_close(known @ fit_coefficients(known, exact, weight, ridge * 1e-9), exact, rtol=0, atol=1e-5)
 

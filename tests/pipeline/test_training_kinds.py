@@ -8,6 +8,7 @@ import torch
 import yaml
 from safetensors.torch import save_file
 
+from retouch.errors import SettingsError
 from retouch.files import sha256_file
 from retouch.inference.network_files import load
 from retouch.models import create
@@ -55,6 +56,16 @@ def test_all_kinds_in_one_mixture(folder):
     assert all(torch.isfinite(tensor).all() for tensor in model.module.state_dict().values())
 
 
+@pytest.mark.parametrize(
+    "loss", [{"reconstruction": "charbonnier"}, {"perceptual": 1}, {"mask": 0.1}, {"normalisation": "reference"}]
+)
+def test_a_model_that_condenses_learns_from_squared_errors_alone(loss):
+    raw = settings().models["m"].model_dump()
+    rules = settings(family="region", architecture="region", options={}, loss=raw["loss"] | loss, benchmarks=["hscene"])
+    with pytest.raises(SettingsError, match=r"region learns from squared errors alone: set models\.\*\.loss"):
+        loop.build(rules, rules.models["m"])
+
+
 def test_a_gradient_is_no_longer_than_the_settings_allow(folder):
     rules = {"benchmarks": ["hscene"], "steps": 2, "ema": 0}
     initial = loop.build(settings(**rules), settings(**rules).models["m"]).model.state_dict()
@@ -79,11 +90,11 @@ def test_a_pretrained_encoder_learns_at_its_own_rate(folder, tmp_path, rate):
     path = tmp_path / "whole.safetensors"
     save_file(before.state_dict(), path)
     initial = {"weights": str(path), "sha256": sha256_file(path)}
-    chosen = settings(
+    rules = settings(
         architecture="idih-lite0", options=options, initial=initial, benchmarks=["hscene"], encoder_rate=rate, ema=0
     )
-    after = load(train(chosen, "m")).module
-    learning_rate = chosen.models["m"].learning_rate
+    after = load(train(rules, "m")).module
+    learning_rate = rules.models["m"].learning_rate
 
     def moved(first, second) -> float:
         return max(float((a - b).detach().abs().max()) for a, b in zip(first, second, strict=True))
@@ -108,8 +119,8 @@ def test_a_schedule_ends_with_the_time_that_is_allowed(folder, monkeypatch):
     assert positions[0] < 20_000 < 60_000 < positions[-1]
 
 
-def losses(chosen: Settings) -> list[float]:
-    train(chosen, "m")
+def losses(rules: Settings) -> list[float]:
+    train(rules, "m")
     return pd.read_csv("artifacts/m/curves.csv")["loss"].tolist()
 
 
@@ -123,9 +134,9 @@ def test_a_second_phase_begins_where_training_without_it_ends(folder):
 
 def test_a_localizer_and_a_harmonizer_learn_side_by_side(folder):
     raw = settings().models["m"].loss.model_dump() | {"mask": 1.0}
-    chosen = settings(architecture="two-stage", benchmarks=["hscene"], loss=raw, steps=12, learning_rate=5e-3)
-    before = create("two-stage", **chosen.models["m"].options)
-    after = losses(chosen)
+    rules = settings(architecture="two-stage", benchmarks=["hscene"], loss=raw, steps=12, learning_rate=5e-3)
+    before = create("two-stage", **rules.models["m"].options)
+    after = losses(rules)
     assert after[-1] < after[0]
     trained = load(Path("artifacts/m/model.safetensors")).module
     assert not torch.equal(before.localizer.head.bias, trained.localizer.head.bias)
@@ -133,9 +144,9 @@ def test_a_localizer_and_a_harmonizer_learn_side_by_side(folder):
 
 
 def test_mixed_precision_learns(folder):
-    chosen = settings(benchmarks=["hscene"], steps=2)
-    half = chosen.model_copy(update={"train": chosen.train.model_copy(update={"precision": "bf16-mixed"})})
-    exact, rounded = losses(chosen), losses(half)
+    rules = settings(benchmarks=["hscene"], steps=2)
+    half = rules.model_copy(update={"train": rules.train.model_copy(update={"precision": "bf16-mixed"})})
+    exact, rounded = losses(rules), losses(half)
     assert rounded != exact
     assert rounded == pytest.approx(exact, rel=0.05)
 

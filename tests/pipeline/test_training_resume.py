@@ -31,7 +31,7 @@ def slowly(self, step, state):
     save(self, step, state)
     time.sleep(slow)
 checkpoint.Checkpoints.save = slowly
-loop.train(load(), "sgmmh-om")
+loop.train(load(), sys.argv[2])
 """
 
 
@@ -46,6 +46,12 @@ def settings_dict(path: Path = Path("params/sample.yaml")) -> dict:
         "options": {"depth": 6, "width": 4},
         "benchmarks": ["hscene", "hlip"],
         "adversarial": {"weight": 0.005, "width": 4, "begin": 0.25, "learning_rate": 2.0e-4, "milestones": [0.5]},
+    }
+    raw["models"]["region"] |= {
+        "steps": STEPS,
+        "batch": 4,
+        "data_echoing_factor": 2,
+        "options": {"width": 8, "edge_pixels": 8, "evaluation_edge_pixels": 16},
     }
     return raw
 
@@ -72,17 +78,18 @@ def project(folder: Path, scenes: Path) -> dict[str, str]:
     return os.environ | {"MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db", "OMP_NUM_THREADS": "1"}
 
 
-def run(folder: Path, environment: dict[str, str], slow: float = 0) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", CODE, str(slow)]
+def run(folder: Path, environment: dict[str, str], model: str, slow: float = 0) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", CODE, str(slow), model]
     return subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-def test_killed_and_taken_up_again_it_ends_with_the_same_bytes(scenes, tmp_path):
+@pytest.mark.parametrize("model", ["sgmmh-om", "region"])  # region condenses its samples
+def test_killed_and_taken_up_again_it_ends_with_the_same_bytes(model, scenes, tmp_path):
     plain = project(tmp_path / "whole", scenes)
     torn = project(tmp_path / "torn", scenes)
-    whole = run(tmp_path / "whole", plain)
-    victim = run(tmp_path / "torn", torn, slow=1.0)
-    states = tmp_path / "torn" / ".checkpoints" / "sgmmh-om"
+    whole = run(tmp_path / "whole", plain, model)
+    victim = run(tmp_path / "torn", torn, model, slow=1.0)
+    states = tmp_path / "torn" / ".checkpoints" / model
     deadline = time.monotonic() + 240
     while len(list(states.glob("*/*.pt"))) < 2:
         assert time.monotonic() < deadline, "no state was written"
@@ -93,15 +100,15 @@ def test_killed_and_taken_up_again_it_ends_with_the_same_bytes(scenes, tmp_path)
     left = sorted(states.glob("*/*.pt"))
     left[-1].write_bytes(left[-1].read_bytes()[:1000])  # as if the disk had lost its end
     (left[-1].parent / ".00000099.pt.1.partial").write_bytes(b"half")
-    again = run(tmp_path / "torn", torn)
+    again = run(tmp_path / "torn", torn, model)
     output, expected = again.communicate()[0], whole.communicate()[0]
     assert (again.returncode, whole.returncode) == (0, 0), output + expected
     assert "is damaged" in output
     for name in ("model.safetensors", "curves.csv"):
-        one, other = (tmp_path / which / "artifacts" / "sgmmh-om" / name for which in ("whole", "torn"))
+        one, other = (tmp_path / which / "artifacts" / model / name for which in ("whole", "torn"))
         assert one.read_bytes() == other.read_bytes(), name
     assert not states.exists() or not list(states.iterdir())
-    rows = (tmp_path / "torn/artifacts/sgmmh-om/curves.csv").read_text().splitlines()
+    rows = (tmp_path / f"torn/artifacts/{model}/curves.csv").read_text().splitlines()
     assert [row.split(",")[0] for row in rows[1:]] == [str(step) for step in range(2, STEPS + 1, 2)]
 
 

@@ -49,11 +49,11 @@ def export(network: LoadedNetwork, path: Path) -> None:
             "region-free"
         )
     with atomic_file(path) as partial:
-        given = masks if network.module.needs_mask else None
-        answers = network.module.answers(pictures, given)
-        uses_labels = largest_difference(pictures, answers, network.module.answers(pictures, given, labels)) > 0
+        own_masks = masks if network.module.needs_mask else None
+        answers = network.module.answers(pictures, own_masks)
+        uses_labels = largest_difference(pictures, answers, network.module.answers(pictures, own_masks, labels)) > 0
         partial.write_bytes(_with_description(_optimized(_graph(network.module, inputs)), network, uses_labels))
-        difference = largest_difference(pictures, answers, shipped_network.open(partial).module.answers(pictures, given))
+        difference = largest_difference(pictures, answers, shipped_network.open(partial).module.answers(pictures, own_masks))
         if not difference <= TOLERANCE:
             raise RetouchError(
                 f"{path}: the ONNX form of {network.architecture} is off by {difference:.2g} of the colour range, more than "

@@ -28,7 +28,7 @@ class Model(nn.Module, ABC):
     RENAMED_OPTIONS: ClassVar[dict[str, str]] = {}
     """Former names of options → their names now, for the error of `models.create`."""
     condenses: ClassVar[bool] = False
-    """Whether it learns from samples condensed once and seen many times: `condense(input, target, mask)` makes them,
+    """Whether it learns from samples condensed once and seen many times: `condense(input, target, mask, labels)` makes them,
     `condensed_errors(samples)` are what it leaves of their squared errors."""
 
     def encoder(self) -> Encoder | None:

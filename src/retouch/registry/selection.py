@@ -87,8 +87,8 @@ def select(model: str | None, with_mask: bool) -> Selection:
         return _default(with_mask)
     if model in names(trainable=False):
         return Selection(model, "method")
-    if (named := _place(model)) is not None:
-        return named
+    if (at_place := _place(model)) is not None:
+        return at_place
     if model.startswith(URI):
         return Selection(model, "registered", version=champion.find(model), with_mask=with_mask)
     registered = read_registry().get(model, {}).get(CHAMPION)
@@ -138,8 +138,8 @@ def _default(with_mask: bool) -> Selection:
 def _reason(version: Version, with_mask: bool, address: str) -> str:
     """Why a champion is not used, and how it can be."""
     is_drawn = origin.is_drawn(origin.of_variant(version.tags, with_mask))
-    known = "trained on drawn scenes" if is_drawn else "not known to be trained on photographs"
-    return f" (the champion, {version.name} version {version.version}, is {known}: --model {address} uses it)"
+    training = "trained on drawn scenes" if is_drawn else "not known to be trained on photographs"
+    return f" (the champion, {version.name} version {version.version}, is {training}: --model {address} uses it)"
 
 
 def _nothing(name: str, with_mask: bool, reason: str) -> str:

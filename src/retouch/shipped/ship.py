@@ -45,9 +45,9 @@ def ship(
     card = _earlier(sha256_file(file), folder, network_place) or _card(network, file, settings)
     for name, place in triples.items():
         stale = [key for key in card.figures if key == name or key.startswith(f"{name}/")]
-        kept = {key: part for key, part in card.figures.items() if key not in stale}
-        measured_set = {name: {"folder": _relative(place), "sha256": measuring.digest(place)}}
-        card = replace(card, figures=kept | measuring.measure(network, {name: place}), sets=card.sets | measured_set)
+        others = {key: part for key, part in card.figures.items() if key not in stale}
+        source = {name: {"folder": _relative(place), "sha256": measuring.digest(place)}}
+        card = replace(card, figures=others | measuring.measure(network, {name: place}), sets=card.sets | source)
     notes = folder / NOTES
     text = notes.read_text(encoding="utf-8") if notes.is_file() else ""
     with atomic_folder(folder) as partial:

@@ -57,10 +57,10 @@ def _numbers() -> Iterator[int]:
     further = len(ADE20K)
     for name in OBJECTS[1:]:
         names = (name, ADE20K_NAMES.get(name), name.partition("-")[0])
-        known = next((ADE20K.index(one) for one in names if one in ADE20K), None)
-        if known is None:
-            known, further = further, further + 1
-        yield known
+        number = next((ADE20K.index(one) for one in names if one in ADE20K), None)
+        if number is None:
+            number, further = further, further + 1
+        yield number
 
 
 OBJECTS_AS_ADE20K = np.fromiter(_numbers(), np.int64)

@@ -134,7 +134,11 @@ class Task(ABC):
         return resolve(self.augmentation)(samples, settings, model, seed, share)
 
     def objective(self, settings: ModelSettings) -> "nn.Module":
-        """A module (prediction, samples, position in steps) → scalar loss. Parameters that require a gradient learn too."""
+        """A module (prediction, samples, position in steps) → scalar loss. Parameters that require a gradient learn too.
+
+        For models that condense it has `of_errors(errors, samples)` too, the loss of what they leave of condensed samples'
+        errors, and `check_condensed()`, which raises SettingsError where the settings ask for a loss that is no such.
+        """
         return resolve(self.objective_class)(settings)
 
     @abstractmethod

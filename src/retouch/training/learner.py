@@ -56,7 +56,7 @@ class Learner(nn.Module):
 
 
 class CondensedLearner(Learner):
-    """Learns from samples that the model condensed, after they were augmented once: a hundredth of the size and of the time.
+    """Learns from samples that the model condensed, after they were augmented once: a hundredth of the size, much less time.
 
     Raises SettingsError for an objective that condensed samples do not tell.
     """

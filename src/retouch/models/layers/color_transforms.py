@@ -68,10 +68,11 @@ def suppress_slight_changes(coefficients: Tensor, regions: Tensor, term_values: 
 def fit_coefficients(term_values: Tensor, values: Tensor, weight: Tensor, ridge: Tensor) -> Tensor:
     """Ridge regression: the …×B×3 coefficients with which …×K×B terms come nearest to …×K×3 values, weighted …×K×1.
 
-    `ridge` holds the B costs of a coefficient's square.
+    `ridge` holds the B costs of a coefficient's square, …×B where they differ.
     """
     weighted = (term_values * weight).transpose(-1, -2)
-    return solve_positive(weighted @ term_values + ridge * torch.eye(len(ridge)).to(ridge), weighted @ values)
+    diagonal = ridge[..., None] * torch.eye(ridge.shape[-1]).to(ridge)  # no diag_embed: ONNX has none
+    return solve_positive(weighted @ term_values + diagonal, weighted @ values)
 
 
 def solve_positive(left: Tensor, right: Tensor) -> Tensor:

@@ -61,6 +61,7 @@ def pool(features: Tensor, valid: Tensor, boundary_count: int | None = None) -> 
     return torch.cat([*(part.sum(2) / total for part in parts), masked.amax(2)], dim=2)
 
 
-def mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
-    """Two linear modules with SiLU between."""
-    return nn.Sequential(nn.Linear(inputs, hidden), nn.SiLU(), nn.Linear(hidden, outputs))
+def mlp(inputs: int, hidden: int, outputs: int, dropout: float | None = None) -> nn.Sequential:
+    """Two linear modules with SiLU, and with dropout where it is asked for, between."""
+    between = [nn.SiLU()] if dropout is None else [nn.SiLU(), nn.Dropout(dropout)]
+    return nn.Sequential(nn.Linear(inputs, hidden), *between, nn.Linear(hidden, outputs))

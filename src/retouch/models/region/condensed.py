@@ -6,6 +6,7 @@ picture is quadratic in the coefficients C, E(C) = tr CᵀGC − 2 tr CᵀB + E(
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,7 +22,7 @@ class CondensedSamples:
     """N samples. Errors are means over pixels of squares summed over channels."""
 
     windows: EdgeWindows  # uint8, more than a step sees
-    statistics: Tensor  # N×S: what is known of both sides as wholes
+    statistics: Tensor  # N×S, of both sides as wholes
     products: Tensor  # N×T×T: G, of the terms times the mask
     targets: Tensor  # N×T×3: B, of those with what the target adds to the composite
     before: Tensor  # N: E(0), the composite's error
@@ -34,11 +35,8 @@ class CondensedSamples:
     @classmethod
     def concatenate(cls, batches: Sequence["CondensedSamples"]) -> "CondensedSamples":
         """Batches one after another."""
-        windows = EdgeWindows(
-            *(torch.cat([getattr(one.windows, part.name) for one in batches]) for part in fields(EdgeWindows))
-        )
-        others = (torch.cat([getattr(one, part.name) for one in batches]) for part in fields(cls)[1:])
-        return cls(windows, *others)
+        result: CondensedSamples = concatenate(batches)
+        return result
 
     def errors(self, coefficients: Tensor) -> Tensor:
         """The error that N×T×3 coefficients leave, N values."""
@@ -48,9 +46,9 @@ class CondensedSamples:
     def some_windows(self, count: int) -> EdgeWindows:
         """The windows of `count` random edge pixels, in [0, 1]."""
         windows = self.windows
-        chosen = torch.randperm(windows.valid.shape[1], device=windows.valid.device)[:count]
-        fine, wide = (codes[:, chosen].float().div_(255) for codes in (windows.fine, windows.wide))
-        return EdgeWindows(fine, wide, windows.position[:, chosen], windows.valid[:, chosen], windows.length)
+        pixels = torch.randperm(windows.valid.shape[1], device=windows.valid.device)[:count]
+        fine, wide = (codes[:, pixels].float().div_(255) for codes in (windows.fine, windows.wide))
+        return EdgeWindows(fine, wide, windows.position[:, pixels], windows.valid[:, pixels], windows.length)
 
 
 @torch.no_grad()
@@ -74,3 +72,12 @@ def condense(composite: Tensor, target: Tensor, mask: Tensor, statistics: Tensor
         weight.mean(dim=(1, 2, 3)),
         torch.full_like(statistics[:, 0], composite[0, 0].numel()),
     )
+
+
+def concatenate(parts: Sequence[Any]) -> Any:
+    """Dataclasses of tensors, or of such dataclasses, one after another; whole numbers are the same in all."""
+    if isinstance(parts[0], Tensor):
+        return torch.cat(list(parts))
+    if isinstance(parts[0], int):
+        return parts[0]
+    return type(parts[0])(*(concatenate([getattr(part, field.name) for part in parts]) for field in fields(parts[0])))

@@ -35,7 +35,7 @@ class EdgePixels:
     """What windows say of their pixels."""
 
     features: Tensor  # N×K×PIXEL_FEATURES about zero
-    here: Tensor  # N×K×3: the mean colour of the foreground at most 1 px away, both sides' next to the edge
+    here: Tensor  # N×K×3: the mean colour of the foreground's pixels at the edge, at most 1 px away
     steps: Tensor  # N×K×REACHES×3: the background's colour less the foreground's
     certainty: Tensor  # N×K: by the inverse variance of both sides, sums to 1; 0 where there is no pixel
     variances: Tensor  # N×K×2, of both sides, summed over channels

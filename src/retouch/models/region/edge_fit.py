@@ -3,28 +3,21 @@
 import torch
 from torch import Tensor
 
-from retouch.models.layers.color_transforms import solve_positive
+from retouch.models.layers.color_transforms import fit_coefficients
 from retouch.models.region.edge import EdgePixels
 
 RIDGES = (2.0, 0.2, 0.03)
 """Costs of a coefficient's square against the weighted mean squared step: a timid, an ordinary and a bold fit."""
 COEFFICIENT_GAIN = 4  # brings coefficients to the size of the other numbers
 FIT_FEATURES = 14 + 12
-"""Numbers of `describe_fits`: fourteen magnitudes, and the timid fit's coefficients."""
+"""Numbers of `describe_fits`: thirteen magnitudes, the edge's length, and the timid fit's coefficients."""
 RELIABILITY_FEATURES = 4
-"""Of them, those of the ordinary fit's reliability, for `gain`."""
+"""Of them, those that say how far the ordinary fit can be relied on."""
 
 
 def affine_terms(colours: Tensor) -> Tensor:
     """1, r, g, b of N×K×3 colours."""
     return torch.cat([torch.ones_like(colours[..., :1]), colours], dim=-1)
-
-
-def ridge_fit(terms: Tensor, values: Tensor, weight: Tensor, ridge: Tensor) -> Tensor:
-    """N×K×B terms, N×K×3 values, N×K weights and the N×B costs of a coefficient's square → N×B×3 coefficients."""
-    weighted = (terms * weight[..., None]).transpose(1, 2)
-    diagonal = ridge[..., None] * torch.eye(ridge.shape[-1]).to(ridge)  # no diag_embed: ONNX has none
-    return solve_positive(weighted @ terms + diagonal, weighted @ values)
 
 
 def magnitude(square: Tensor) -> Tensor:
@@ -39,7 +32,7 @@ def describe_fits(edge: EdgePixels) -> tuple[Tensor, Tensor]:
     first, second = 2 * certainty * half, 2 * certainty * (1 - half)
 
     def fit(values: Tensor, weight: Tensor, ridge: float) -> Tensor:
-        return ridge_fit(terms, values, weight, torch.full_like(terms[:, 0], ridge))
+        return fit_coefficients(terms, values, weight[..., None], torch.full_like(terms[0, 0], ridge))
 
     def residual(coefficients: Tensor, weight: Tensor) -> Tensor:
         return ((step - terms @ coefficients).square().mean(2) * weight).sum(1)

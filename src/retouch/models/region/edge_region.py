@@ -7,24 +7,24 @@ the transform may follow, and how much of it is applied.
 """
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from retouch.errors import SettingsError
 from retouch.models.harmonization import Harmonizer, TransformPrediction
 from retouch.models.layers.color_transforms import (
     TERMS,
     Transforms,
     apply_transforms,
+    fit_coefficients,
     suppress_slight_changes,
     terms,
 )
 from retouch.models.layers.seam import AFFINE_TERMS, seam_affine
 from retouch.models.region import condensed
+from retouch.models.region.attention import mlp
 from retouch.models.region.edge import PIXEL_FEATURES, EdgePixels, EdgeWindows, describe_edge, edge_windows
 from retouch.models.region.edge_fit import (
     FIT_FEATURES,
@@ -32,8 +32,8 @@ from retouch.models.region.edge_fit import (
     affine_terms,
     describe_fits,
     magnitude,
-    ridge_fit,
 )
+from retouch.models.region.options import EdgeOptions
 from retouch.models.region.segments import segment_mask
 from retouch.models.region.statistics import BINS, MOMENTS, PAIRS, describe_regions
 
@@ -51,34 +51,6 @@ GAIN_FEATURES = RELIABILITY_FEATURES + 4
 STORED_SHARE = 1.5  # edge pixels of a condensed sample, of those that a step sees: other ones each time
 
 
-@dataclass(frozen=True)
-class EdgeOptions:
-    """What a variant chooses. Raises SettingsError, naming the option and what it can be, for a value that does not fit."""
-
-    width: int = 96
-    """Features of a pixel and of the picture."""
-    edge_pixels: int = 64
-    """Of a picture in training."""
-    evaluation_edge_pixels: int = 384
-    """Of a picture for a trained network."""
-    dropout: float = 0.1
-    minimum_change: float = 0.0
-    """Root mean square, of the colour range: a trained network leaves regions alone that it would change by less."""
-    seam_share: float = 0.0
-    """Of the seam fit in the transform of a trained network: it knows less, but has no training that a photograph can be
-    unlike."""
-
-    def __post_init__(self) -> None:
-        for name in ("width", "edge_pixels", "evaluation_edge_pixels"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise SettingsError(f"models.*.options.{name} is {value!r}: give a whole number above 0")
-        for name in ("dropout", "minimum_change", "seam_share"):
-            value = getattr(self, name)
-            if not isinstance(value, int | float) or not 0 <= value < 1:
-                raise SettingsError(f"models.*.options.{name} is {value!r}: give a share from 0 to below 1")
-
-
 class EdgeRegion(Harmonizer):
     """`composite` and `mask` → a colour transform of the foreground. The options are those of `EdgeOptions`."""
 
@@ -90,11 +62,11 @@ class EdgeRegion(Harmonizer):
         width, dropout = self.options.width, self.options.dropout
         self.embed, self.mix = nn.Linear(PIXEL_FEATURES, width), nn.Linear(width, width)
         self.statistics_norm = nn.BatchNorm1d(STATISTICS, affine=False)
-        self.picture_encoder = _mlp(3 * width + STATISTICS, 2 * width, width, dropout)
+        self.picture_encoder = mlp(3 * width + STATISTICS, 2 * width, width, dropout)
         self.pixel_norm, self.picture_norm = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.pixel_head = _mlp(2 * width, width, PIXEL_OUTPUTS)
+        self.pixel_head = mlp(2 * width, width, PIXEL_OUTPUTS, 0.0)
         self.ridge_head, self.prior_head = nn.Linear(width, len(TERMS)), nn.Linear(width, 3 * len(TERMS))
-        self.gain_head = _mlp(width + GAIN_FEATURES, width, 1)
+        self.gain_head = mlp(width + GAIN_FEATURES, width, 1, 0.0)
         self.log_ridge = nn.Parameter(torch.tensor(INITIAL_RIDGE).log())
         # all that is learned begins at no correction: a network that begins from nothing stays timid
         for head in (self.pixel_head[-1], self.ridge_head, self.prior_head, self.gain_head[-1]):
@@ -141,7 +113,7 @@ class EdgeRegion(Harmonizer):
         target = _corrected_steps(edge.steps, outputs[..., 1:])
         values = _edge_terms(edge)
         ridge = (self.log_ridge + self.ridge_head(picture)).clamp(*LOG_RIDGE_RANGE).exp()
-        fit = ridge_fit(values, target, weight, ridge)
+        fit = fit_coefficients(values, target, weight[..., None], ridge)
         explained = _explained(values @ fit, target, weight)
         gain = 2 * torch.sigmoid(self.gain_head(torch.cat([picture, explained, reliability], dim=1)))
         return gain[..., None] * (fit + PRIOR_GAIN * self.prior_head(picture).unflatten(1, fit.shape[1:]))
@@ -152,8 +124,8 @@ class EdgeRegion(Harmonizer):
         mean = (pixels * share).sum(1)
         variance = ((pixels - mean[:, None]).square() * share).sum(1)
         pooled = [mean, (variance + MINIMUM_VARIANCE).sqrt(), (pixels * edge.certainty[..., None]).sum(1)]
-        known = self._normalize(statistics).clamp(-MAX_STATISTIC, MAX_STATISTIC)
-        encoded: Tensor = self.picture_norm(self.picture_encoder(torch.cat([*pooled, known], dim=1)))
+        normal = self._normalize(statistics).clamp(-MAX_STATISTIC, MAX_STATISTIC)
+        encoded: Tensor = self.picture_norm(self.picture_encoder(torch.cat([*pooled, normal], dim=1)))
         return encoded
 
     def _normalize(self, statistics: Tensor) -> Tensor:
@@ -166,7 +138,7 @@ class EdgeRegion(Harmonizer):
 
 
 def _both_sides(composite: Tensor, mask: Tensor) -> Tensor:
-    """What is known of foreground and background as wholes, N×2·(MOMENTS + 3·BINS)."""
+    """Statistics of foreground and background as wholes, N×2·(MOMENTS + 3·BINS)."""
     image, mask = (values[..., ::STATISTICS_STEP, ::STATISTICS_STEP].contiguous() for values in (composite, mask))
     return describe_regions(image, terms(image), segment_mask(mask))[0].flatten(1)
 
@@ -190,7 +162,3 @@ def _explained(fitted: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     share = weight / total.clamp_min(1e-6)
     squares = [(value.square().mean(2) * share).sum(1) for value in (target, target - fitted, fitted)]
     return torch.stack([*map(magnitude, squares), total[:, 0].clamp_min(1e-3).log()], dim=1)
-
-
-def _mlp(inputs: int, hidden: int, outputs: int, dropout: float = 0.0) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(inputs, hidden), nn.SiLU(), nn.Dropout(dropout), nn.Linear(hidden, outputs))

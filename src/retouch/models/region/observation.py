@@ -6,19 +6,18 @@ seen many times and cost a step no work on pixels.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from retouch.models.layers.color_transforms import terms
+from retouch.models.region.condensed import PIXEL_STEP, concatenate
 from retouch.models.region.patches import PatchViews
 from retouch.models.region.segments import Segments
 
 MINIMUM_SHARE = 0.001  # of the picture: smaller regions are ignored
-PIXEL_STEP = 2  # px between the pixels of which errors are summed
 LIMIT = 2  # of the numbers that a patch is described by
 CODES = 255  # that they are kept as
 MINIMUM_PROBABILITY = 1e-6  # against an infinite cross entropy
@@ -57,7 +56,7 @@ class CondensedRegions:
     @classmethod
     def concatenate(cls, batches: Sequence["CondensedRegions"]) -> "CondensedRegions":
         """Batches one after another."""
-        result: CondensedRegions = _concatenate(batches)
+        result: CondensedRegions = concatenate(batches)
         return result
 
     def look(self) -> Observation:
@@ -128,11 +127,3 @@ def _sizes(planes: Tensor, side: int) -> tuple[tuple[int, int], tuple[int, int]]
     height, width = (int(one) for one in planes.shape[-2:])  # an exporter has tensors there
     scale = min(1.0, side / max(height, width))
     return (height, width), (max(1, round(height * scale)), max(1, round(width * scale)))
-
-
-def _concatenate(parts: Sequence[Any]) -> Any:
-    if isinstance(parts[0], Tensor):
-        return torch.cat(list(parts))
-    if isinstance(parts[0], int):  # the same in all
-        return parts[0]
-    return type(parts[0])(*(_concatenate([getattr(part, field.name) for part in parts]) for field in fields(parts[0])))

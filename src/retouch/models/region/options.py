@@ -1,4 +1,4 @@
-"""The options of `Region`: what each means and can be, and their former names."""
+"""The options of `Region` and of `EdgeRegion`: what each means and can be, and their former names."""
 
 import math
 from dataclasses import dataclass
@@ -61,35 +61,63 @@ class RegionOptions:
 
     def __post_init__(self) -> None:
         if self.regions not in get_args(RegionSource):
-            raise self._refusal("regions", f"choose one of {', '.join(get_args(RegionSource))}")
+            raise _refusal(self, "regions", f"choose one of {', '.join(get_args(RegionSource))}")
         for name in COUNTS:
             if not _is_count(getattr(self, name)):
-                raise self._refusal(name, "give a whole number above 0")
+                raise _refusal(self, name, "give a whole number above 0")
         if self.exchanges is not None and not _is_count(self.exchanges):
-            raise self._refusal("exchanges", "give a whole number above 0, or null for all layers")
+            raise _refusal(self, "exchanges", "give a whole number above 0, or null for all layers")
         if math.isqrt(self.count) ** 2 != self.count:
-            raise self._refusal("count", "choose a square number, for a grid of seeds")
+            raise _refusal(self, "count", "choose a square number, for a grid of seeds")
         if self.patch_size % 2 == 0:
-            raise self._refusal("patch_size", "choose an odd number, so that a patch has a middle")
+            raise _refusal(self, "patch_size", "choose an odd number, so that a patch has a middle")
         if self.width % self.heads:
-            raise self._refusal("width", f"choose a multiple of heads, {self.heads}")
+            raise _refusal(self, "width", f"choose a multiple of heads, {self.heads}")
         multiplier = self.evaluation_patch_multiplier
         if not isinstance(multiplier, tuple | list) or len(multiplier) != 2 or not all(map(_is_count, multiplier)):
-            raise self._refusal("evaluation_patch_multiplier", "give a pair: for boundary patches and for interior patches")
+            raise _refusal(self, "evaluation_patch_multiplier", "give a pair: for boundary patches and for interior patches")
         if not _is_share(self.minimum_change):
-            raise self._refusal("minimum_change", "give a share of the colour range, 0 to 1")
+            raise _refusal(self, "minimum_change", "give a share of the colour range, 0 to 1")
         if not _is_share(self.unlabelled_probability):
-            raise self._refusal("unlabelled_probability", "give a probability, 0 to 1")
-
+            raise _refusal(self, "unlabelled_probability", "give a probability, 0 to 1")
         if not _is_share(self.colour_certainty):
-            raise self._refusal("colour_certainty", "give a probability, 0 to 1")
+            raise _refusal(self, "colour_certainty", "give a probability, 0 to 1")
         if not _is_share(self.foreground_probability) or self.foreground_probability in (0, 1):
-            raise self._refusal("foreground_probability", "give a probability between 0 and 1")
+            raise _refusal(self, "foreground_probability", "give a probability between 0 and 1")
         if not isinstance(self.change_weight, int | float) or self.change_weight < 0:
-            raise self._refusal("change_weight", "give a number, 0 or more")
+            raise _refusal(self, "change_weight", "give a number, 0 or more")
 
-    def _refusal(self, name: str, remedy: str) -> SettingsError:
-        return SettingsError(f"models.*.options.{name} is {getattr(self, name)!r}: {remedy}")
+
+@dataclass(frozen=True)
+class EdgeOptions:
+    """The options of `EdgeRegion`. Raises SettingsError as `RegionOptions` does."""
+
+    width: int = 96
+    """Features of a pixel and of the picture."""
+    edge_pixels: int = 64
+    """Of a picture in training."""
+    evaluation_edge_pixels: int = 384
+    """Of a picture for a trained network."""
+    dropout: float = 0.1
+    minimum_change: float = 0.0
+    """Root mean square, of the colour range: a trained network leaves regions alone that it would change by less."""
+    seam_share: float = 0.0
+    """Of the seam fit in the transform of a trained network: it knows less, but has no training that a photograph can be
+    unlike."""
+
+    def __post_init__(self) -> None:
+        for name in ("width", "edge_pixels", "evaluation_edge_pixels"):
+            if not _is_count(getattr(self, name)):
+                raise _refusal(self, name, "give a whole number above 0")
+        if not _is_share(self.dropout) or self.dropout == 1:
+            raise _refusal(self, "dropout", "give a probability from 0 to below 1")
+        for name in ("minimum_change", "seam_share"):
+            if not _is_share(getattr(self, name)):
+                raise _refusal(self, name, "give a share, 0 to 1")
+
+
+def _refusal(options: RegionOptions | EdgeOptions, name: str, remedy: str) -> SettingsError:
+    return SettingsError(f"models.*.options.{name} is {getattr(options, name)!r}: {remedy}")
 
 
 def _is_count(value: object) -> bool:

@@ -77,10 +77,10 @@ def render(batch: SampleBatch, settings: AugmentationSettings, seed: int, share:
     if any(recipe.edits for recipe in recipes):
         everywhere = torch.full_like(batch.mask, 255, dtype=torch.uint8)
         image, target = (develop(pictures, everywhere, recipes).composites for pictures in (image, target))
-    chosen = [index for index, rng in enumerate(rngs) if rng.random() < settings.jpeg]
-    if chosen:
+    places = [index for index, rng in enumerate(rngs) if rng.random() < settings.jpeg]
+    if places:
         image = image.clone()
-        image[chosen] = _compress(image[chosen], [int(rngs[index].integers(*QUALITY, endpoint=True)) for index in chosen])
+        image[places] = _compress(image[places], [int(rngs[index].integers(*QUALITY, endpoint=True)) for index in places])
     return replace(batch, input=image, target=target)
 
 
