@@ -57,7 +57,7 @@ def test_all_kinds_in_one_mixture(folder):
 
 
 @pytest.mark.parametrize(
-    "loss", [{"reconstruction": "charbonnier"}, {"perceptual": 1}, {"mask": 0.1}, {"normalisation": "reference"}]
+    "loss", [{"reconstruction": "charbonnier"}, {"smoothness": 1}, {"mask": 0.1}, {"normalisation": "reference"}]
 )
 def test_a_model_that_condenses_learns_from_squared_errors_alone(loss):
     raw = settings().models["m"].model_dump()
